@@ -1,0 +1,147 @@
+"""The only door to DVC: commands in a process of their own, status as data.
+
+DVC decides what is stale. It returns 255 for any failure, so a stage leaves its own status behind
+(`.work/<stage>.status.json`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from realign.core import environment
+from realign.core.errors import UserError
+
+_GRACE_SECONDS = 15
+
+
+def command(*arguments: str) -> list[str]:
+    """The DVC command line, waiting for DVC's own locks instead of failing on them."""
+    return [sys.executable, "-m", "flows.dvc_cli", "--wait-for-lock", *arguments]
+
+
+def run(root: Path, *arguments: str, say: Callable[[str], None]) -> int:
+    """Run DVC in its own process group and hand every line it writes to `say`.
+
+    However this ends (interrupt, time-out, cancellation), the whole group ends with it.
+
+    Returns:
+        DVC's exit status.
+    """
+    process = subprocess.Popen(
+        command(*arguments),
+        cwd=root,
+        env=_environment(root),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:  # text mode turns a progress bar's \r into lines
+            if line.strip():
+                say(line.rstrip())
+        return process.wait()
+    finally:
+        if process.poll() is None:
+            _stop(process)
+
+
+def ask(root: Path, *arguments: str) -> str:
+    """Run a DVC command that answers on stdout.
+
+    Raises:
+        UserError: DVC failed; its own words.
+    """
+    done = subprocess.run(
+        command(*arguments),
+        cwd=root,
+        env=_environment(root),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        words = done.stderr.strip().splitlines()[-3:] or [done.stdout.strip()]
+        raise UserError(f"dvc {' '.join(arguments)} failed: {' '.join(words)}")
+    return done.stdout
+
+
+def status(root: Path) -> dict[str, list[Any]]:
+    """What DVC holds for stale: {stage: reasons}; empty when all is up to date.
+
+    Raises:
+        UserError: dvc.yaml, params.yaml or the workspace is broken.
+    """
+    answer = ask(root, "status", "--json")
+    found: dict[str, list[Any]] = json.loads(answer or "{}")
+    return found
+
+
+def remote(root: Path) -> str:
+    """The name of the default remote.
+
+    Raises:
+        UserError: there is none.
+    """
+    from configparser import ConfigParser, Error
+
+    config = ConfigParser()
+    try:
+        config.read([root / ".dvc" / "config", root / ".dvc" / "config.local"])
+    except Error as error:
+        raise UserError(f".dvc/config cannot be read: {error}") from None
+    name = config.get("core", "remote", fallback=None)
+    if not name:
+        raise UserError(
+            "no DVC remote to share with. Add one: dvc remote add --default NAME URL, and commit .dvc/config"
+        )
+    return name
+
+
+def _environment(root: Path) -> dict[str, str]:
+    """This process's environment, with the venv's programs first: DVC starts `python` from PATH."""
+    here = str(Path(sys.executable).parent)
+    path = os.environ.get("PATH", "")
+    pythonpath = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")]))
+    return os.environ | {
+        "PATH": f"{here}{os.pathsep}{path}",
+        "PYTHONPATH": pythonpath,
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """Interrupt the group, then terminate, then kill: the stage may finish the row it is at."""
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sign)
+            process.wait(_GRACE_SECONDS if sign is not signal.SIGKILL else None)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+        return
+
+
+def main() -> int:
+    """DVC itself, ending when the process that started it dies."""
+    environment.die_with_parent()
+    environment.settle()
+    from dvc.cli import main as dvc
+
+    return int(dvc(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""What `realign doctor` looks at, each with its mend."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows import dvc_cli, project
+from realign.core.errors import UserError
+
+_PACKAGES = (
+    "prefect",
+    "dvc",
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "sentence-transformers",
+    "great-expectations",
+    "pandas",
+)
+_DISK_GIB = 5
+_SERVER_SECONDS = 90
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at."""
+
+    what: str
+    ok: bool
+    found: str
+    mend: str
+
+
+def checks(start: Path) -> Iterator[Check]:
+    """Look at everything, the quick things first."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Check("Python", sys.version_info >= (3, 11), version, "use Python 3.11 or newer, then make setup")
+    yield _packages()
+    yield _program("git", ["git", "--version"], "install git")
+    try:
+        root = project.find(start)
+    except UserError as error:
+        yield Check("project", False, str(error), "change into your clone")
+        return
+    yield Check("project", True, str(root), "")
+    yield _asked("params", lambda: f"strategy {project.check(root).strategy}", "mend params.yaml as it says")
+    yield _asked(
+        "DVC",
+        lambda: f"{len(dvc_cli.status(root)) or 'no'} stale stage(s)",
+        "git checkout dvc.yaml .dvc, or dvc init",
+    )
+    yield _asked(
+        "DVC remote (to share)",
+        lambda: dvc_cli.remote(root),
+        "only needed for push and pull",
+        needed=False,
+    )
+    free = shutil.disk_usage(root).free / 2**30
+    yield Check(
+        "disk",
+        free > _DISK_GIB,
+        f"{free:.0f} GiB free",
+        f"free {_DISK_GIB} GiB: dvc gc -w, or another disk",
+    )
+    yield _server()
+
+
+def _packages() -> Check:
+    missing, found = [], []
+    for name in _PACKAGES:
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    return Check(
+        "packages",
+        not missing,
+        ", ".join(found) if not missing else f"missing {', '.join(missing)}",
+        "make setup",
+    )
+
+
+def _program(what: str, line: list[str], mend: str) -> Check:
+    try:
+        done = subprocess.run(line, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        return Check(what, False, str(error), mend)
+    return Check(what, True, done.stdout.strip(), mend)
+
+
+def _asked(what: str, question: Callable[[], str], mend: str, needed: bool = True) -> Check:
+    try:
+        return Check(what, True, question(), mend)
+    except UserError as error:
+        return Check(what, not needed, str(error).splitlines()[0], mend)
+
+
+def _server() -> Check:
+    address = os.environ.get("PREFECT_API_URL")
+    if address:
+        probe = (
+            "from prefect.client.orchestration import get_client; "
+            "trouble = get_client(sync_client=True).api_healthcheck(); "
+            "raise SystemExit(str(trouble) if trouble else 0)"
+        )
+        mend = f"is the server at {address} up? prefect server start, or unset PREFECT_API_URL"
+        home = os.environ
+    else:
+        probe = "from prefect import flow\n@flow\ndef probe(): return 1\nassert probe() == 1"
+        mend = "run make setup again: Prefect 3.8 needs fastapi<0.151 and sqlalchemy<2.1"
+        home = None
+    with tempfile.TemporaryDirectory() as fresh:
+        environment = (
+            dict(home) if home else os.environ | {"PREFECT_HOME": fresh, "PREFECT_LOGGING_LEVEL": "ERROR"}
+        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", probe],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=_SERVER_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Check("Prefect server", False, f"no answer in {_SERVER_SECONDS} s", mend)
+    words = done.stderr.strip().splitlines()[-1:] or [""]
+    found = (address or "starts by itself") if done.returncode == 0 else words[0]
+    return Check("Prefect server", done.returncode == 0, found, mend)

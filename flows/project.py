@@ -1,0 +1,71 @@
+"""A project's folder: finding it, one run at a time in it, and what must be there before a run."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from realign.core.errors import UserError
+
+if TYPE_CHECKING:
+    from realign.core.params import Params
+
+
+def find(start: Path | None = None) -> Path:
+    """The project's root: the nearest folder upwards with dvc.yaml and params.yaml.
+
+    Raises:
+        UserError: there is none.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "dvc.yaml").is_file() and (folder / "params.yaml").is_file():
+            return folder
+    raise UserError(f"{here} is not inside a realign project (no dvc.yaml and params.yaml here or above)")
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Hold the workspace; a dead run's hold is gone with it.
+
+    Raises:
+        UserError: another run holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    path = root / ".work" / "run.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(f"another run is at work in {root}. Wait for it, or stop it") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def check(root: Path) -> Params:
+    """Check, before any work, what can be known before any work.
+
+    Raises:
+        UserError: parameters are wrong, a strategy does not exist, the raw file or git is not there.
+    """
+    from realign.core import params
+    from realign.selection import strategy
+
+    found = params.load(root / params.PARAMS_FILE)
+    for name in (found.strategy, *found.audit):
+        strategy(name)
+    if not (root / found.prepare.path).exists():
+        raise UserError(
+            f"prepare.path: {found.prepare.path} is not there. Put the raw file in its place, or name another"
+        )
+    inside = subprocess.run(["git", "rev-parse", "--git-dir"], cwd=root, capture_output=True, check=False)
+    if inside.returncode:
+        raise UserError(f"{root} is not a git repository, and DVC needs one: git init")
+    return found

@@ -1,0 +1,48 @@
+"""`realign serve`: the flow on a schedule, in one process, against a Prefect server."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from realign.core.errors import UserError
+
+DEPLOYMENT = "retrain"
+
+
+def serve(root: Path, cron: str, timezone: str) -> None:
+    """Serve the flow until interrupted; a run that is still at work makes the next one wait.
+
+    Raises:
+        UserError: no Prefect server is named, or the schedule is none.
+    """
+    from prefect.schedules import Cron
+    from prefect.settings import PREFECT_API_URL
+    from prefect.types.entrypoint import EntrypointType
+    from pydantic import ValidationError
+
+    from flows.align import align
+
+    address = os.environ.get("PREFECT_API_URL") or PREFECT_API_URL.value()
+    if not address:
+        raise UserError(
+            "a schedule needs a Prefect server that outlives this process. Start one with: prefect server start, "
+            "then: export PREFECT_API_URL=http://127.0.0.1:4200/api"
+        )
+    try:
+        schedule = Cron(cron, timezone=timezone)
+    except (ValidationError, ValueError) as error:
+        words = str(error).splitlines()
+        raise UserError(
+            f"--cron {cron!r} with --timezone {timezone!r} is no schedule: {words[-2 if len(words) > 2 else -1].strip()}"
+        ) from None
+    os.chdir(root)
+    align.serve(
+        name=DEPLOYMENT,
+        schedule=schedule,
+        parameters={"root": str(root)},
+        limit=1,
+        pause_on_shutdown=False,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+        print_starting_message=True,
+    )

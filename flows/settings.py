@@ -1,0 +1,93 @@
+"""Writing params.yaml before a run: profiles and single keys, comments and order kept."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from realign.core import artifacts, params
+from realign.core.errors import UserError
+
+PROFILES = "profiles"
+_WHOLE = "demo"
+
+
+def write(root: Path, profile: str | None, assignments: Sequence[str]) -> None:
+    """Put a profile's values and then single values into params.yaml, all or none.
+
+    A profile starts from `profiles/demo.yaml`, which names every key, so that a run by profile does
+    not depend on what params.yaml held before.
+
+    Raises:
+        UserError: no such profile, an assignment is not section.key=value, or the outcome is refused.
+    """
+    if not profile and not assignments:
+        return
+    path = root / params.PARAMS_FILE
+    yaml = _yaml()
+    document = yaml.load(path.read_text(encoding="utf-8"))
+    if profile:
+        _merge(document, _profile(root, _WHOLE))
+        _merge(document, _profile(root, profile))
+    for assignment in assignments:
+        _assign(document, assignment)
+    buffer = io.StringIO()
+    yaml.dump(document, buffer)
+    params.check(YAML(typ="safe").load(buffer.getvalue()))
+    artifacts.write_text(path, buffer.getvalue())
+
+
+def profiles(root: Path) -> list[str]:
+    """Names of the profiles."""
+    return sorted(path.stem for path in (root / PROFILES).glob("*.yaml"))
+
+
+def _profile(root: Path, name: str) -> dict[str, Any]:
+    path = root / PROFILES / f"{name}.yaml"
+    if not path.is_file():
+        raise UserError(f"there is no profile {name!r}; there are {', '.join(profiles(root))}")
+    found: dict[str, Any] = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _merge(document: Any, values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        if isinstance(value, dict) and isinstance(document.get(key), dict):
+            _merge(document[key], value)
+        elif document.get(key, ...) != value:
+            document[key] = value
+
+
+def _assign(document: Any, assignment: str) -> None:
+    key, equals, text = assignment.partition("=")
+    if not equals or not key:
+        raise UserError(f"--set wants section.key=value, not {assignment!r}")
+    try:
+        value = YAML(typ="safe").load(text) if text else None
+    except YAMLError as error:
+        raise UserError(
+            f"--set {assignment}: the value is not valid YAML ({str(error).splitlines()[0]})"
+        ) from None
+    *sections, last = key.split(".")
+    place = document
+    for section in sections:
+        place = place.get(section)
+        if not isinstance(place, dict):
+            raise UserError(f"--set {assignment}: there is no section {section!r} in params.yaml")
+    place[last] = value
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 200
+    yaml.indent(mapping=2, sequence=2, offset=0)
+    yaml.representer.add_representer(
+        type(None), lambda r, _: r.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
+    return yaml

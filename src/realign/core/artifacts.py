@@ -1,0 +1,192 @@
+"""Where artifacts live, and how they are read and written: typed both ways, whole or not at all.
+
+The same content always gives the same bytes: rows are sorted by key, Parquet holds no pandas
+metadata, JSON has sorted keys, nothing holds a date, a path or a machine's name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from realign.core import schemas
+from realign.core.errors import UserError, listing
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One artifact of the pipeline.
+
+    Attributes:
+        path: relative to the project's root.
+        table: its schema, for tables (.parquet or .csv); None for JSON, text and folders.
+    """
+
+    path: str
+    table: schemas.Table | None = None
+
+
+ARTIFACTS: Mapping[str, Artifact] = {
+    "prompts": Artifact("data/prepared/prompts.parquet", schemas.PROMPTS),
+    "given": Artifact("data/prepared/given.parquet", schemas.GIVEN),
+    "scores": Artifact("data/prepared/scores.parquet", schemas.SCORES),
+    "base": Artifact("models/base"),
+    "responses": Artifact("data/responses.parquet", schemas.RESPONSES),
+    "embeddings": Artifact("data/embeddings.parquet", schemas.EMBEDDINGS),
+    "pairs": Artifact("data/pairs.parquet", schemas.PAIRS),
+    "validated_train": Artifact("data/validated/train.parquet", schemas.PAIRS),
+    "validated_measure": Artifact("data/validated/measure.parquet", schemas.PAIRS),
+    "labels": Artifact("data/labels.parquet", schemas.LABELS),
+    "preferences": Artifact("data/preferences.parquet", schemas.PREFERENCES),
+    "adapter": Artifact("models/adapter"),
+    "judgements": Artifact("data/evaluated/judgements.parquet", schemas.JUDGEMENTS),
+    "margins": Artifact("data/evaluated/margins.parquet", schemas.MARGINS),
+    "metrics": Artifact("reports/metrics.json"),
+    "report": Artifact("reports/report.html"),
+    "plot_similarity": Artifact("reports/plots/similarity.csv", schemas.HISTOGRAM),
+    "plot_lengths": Artifact("reports/plots/lengths.csv", schemas.LENGTHS),
+    "plot_training": Artifact("reports/plots/training.csv", schemas.CURVE),
+    "gate_responses": Artifact("reports/gates/responses.json"),
+    "gate_pairs": Artifact("reports/gates/pairs.json"),
+    "gate_preferences": Artifact("reports/gates/preferences.json"),
+    **{
+        f"quarantine_{stage}": Artifact(f"data/quarantine/{stage}.parquet", schemas.QUARANTINE)
+        for stage in ("prepare", "generate", "select", "validate", "label")
+    },
+    **{
+        f"tally_{stage}": Artifact(f"reports/tally/{stage}.json")
+        for stage in ("prepare", "generate", "select", "validate", "label")
+    },
+}
+
+
+def conform(frame: pd.DataFrame, table: schemas.Table, where: str) -> pa.Table:
+    """A frame as an Arrow table of exactly this schema, sorted by key.
+
+    Raises:
+        UserError: columns, types, nulls or keys are not as the schema says; all are listed.
+    """
+    missing = [name for name in table.names if name not in frame.columns]
+    extra = [str(name) for name in frame.columns if name not in table.names]
+    problems = [f"column {n!r} is missing" for n in missing] + [f"column {n!r} is unknown" for n in extra]
+    if not problems:
+        problems = [
+            f"column {c.name!r} has {count} null(s), first in row {frame[c.name].isna().to_numpy().argmax()}"
+            for c in table.columns
+            if not c.nullable and (count := int(frame[c.name].isna().sum()))
+        ]
+        twice = frame.duplicated(list(table.key))
+        if twice.any():
+            first = frame.loc[twice, list(table.key)].iloc[0].to_dict()
+            problems.append(f"{int(twice.sum())} row(s) repeat a key, first {first}")
+    if not problems:
+        try:
+            ordered = frame.sort_values(list(table.key), kind="stable")
+            return pa.Table.from_pandas(ordered[table.names], table.arrow, preserve_index=False)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError) as error:
+            problems.append(str(error))
+    raise UserError(listing(f"{where} is not a proper table {table.name!r}:", problems))
+
+
+def read_table(path: Path, table: schemas.Table) -> pd.DataFrame:
+    """Read a table and check it against its schema.
+
+    Raises:
+        UserError: the file is absent, damaged or of another schema.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} is not there. Run the stage that makes it: realign status names it")
+    try:
+        if path.suffix == ".csv":
+            types = {c.name: c.type for c in table.columns}
+            options = pyarrow.csv.ConvertOptions(column_types=types)
+            found = pyarrow.csv.read_csv(path, convert_options=options)
+        else:
+            found = pyarrow.parquet.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(
+            f"{path} cannot be read as a table ({error}). Restore it with: dvc checkout, or run its stage again"
+        ) from None
+    wanted = {c.name: c.type for c in table.columns}
+    problems = [f"column {n!r} is missing" for n in wanted if n not in found.column_names]
+    problems += [
+        f"column {f.name!r} is {f.type}, it must be {wanted[f.name]}"
+        if f.name in wanted
+        else f"column {f.name!r} is unknown"
+        for f in found.schema
+        if wanted.get(f.name) != f.type
+    ]
+    if problems:
+        raise UserError(listing(f"{path} is not a proper table {table.name!r}:", problems))
+    frame: pd.DataFrame = found.to_pandas()
+    conform(frame, table, str(path))
+    return frame
+
+
+def read_json(path: Path) -> Json:
+    """Read a JSON artifact.
+
+    Raises:
+        UserError: the file is absent or no JSON object.
+    """
+    try:
+        content: Json = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is not there. Run the stage that makes it") from None
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON ({error}). Run its stage again") from None
+    return content
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON with sorted keys, whole or not at all; NaN is refused."""
+    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def write_table(path: Path, frame: pd.DataFrame, table: schemas.Table) -> None:
+    """Check a table against its schema and write it, whole or not at all."""
+    content = conform(frame, table, str(path)).replace_schema_metadata(None)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("wb") as stream:
+        if path.suffix == ".csv":
+            pyarrow.csv.write_csv(content, stream)
+        else:
+            pyarrow.parquet.write_table(content, stream, compression="zstd")
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+
+
+def move_folder(source: Path, target: Path) -> None:
+    """Move a finished folder to its place; a folder that stood there is gone."""
+    for file in source.rglob("*"):
+        if file.is_file():
+            file.chmod(0o644)  # safetensors writes 0600, which a shared cache cannot serve
+    shutil.rmtree(target, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(source, target)

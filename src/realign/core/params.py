@@ -1,0 +1,349 @@
+"""`params.yaml`, typed: one frozen model a section, no defaults, every problem in one message.
+
+There is no default in code, because DVC cannot see one change. What a key means stands in
+`params.yaml` beside it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from realign.core.errors import UserError, listing
+
+PARAMS_FILE = "params.yaml"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, Field(ge=0)]
+Name = Annotated[str, Field(min_length=1)]
+
+LossType = Literal[
+    "sigmoid", "hinge", "ipo", "exo_pair", "nca_pair", "robust", "bco_pair", "sppo_hard", "aot",
+    "aot_unpaired", "apo_zero", "apo_down", "discopop", "sft", "sigmoid_norm",
+]  # fmt: skip
+Shape = Literal["multi", "hh", "shp", "prompts"]
+
+
+class Section(BaseModel):
+    """A section of params.yaml: frozen, complete, no unknown key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def hub_names(self) -> list[str]:
+        """What this section asks of a model hub; nothing unless a section says so."""
+        return []
+
+
+class HubDataset(Section):
+    """A data set on the hub, pinned."""
+
+    name: Name | None
+    revision: Name | None
+    split: Name
+    shape: Shape
+
+
+class Prepare(Section):
+    """Reading raw data."""
+
+    source: Literal["builtin", "multi", "hh", "shp", "prompts", "hub"]
+    path: Name
+    hub: HubDataset
+    eval_share: Annotated[float, Field(gt=0, lt=1)]
+    max_prompts: Count | None
+    max_responses: Annotated[int, Field(ge=2)]
+    max_chars: Count
+    max_share_dropped: Share
+
+    def hub_names(self) -> list[str]:
+        """The data set, where the source is the hub."""
+        return [str(self.hub.name)] if self.source == "hub" else []
+
+
+class Model(Section):
+    """A model by folder or hub name, pinned by its revision."""
+
+    name: Name | None
+    revision: Name | None
+
+    def hub_names(self) -> list[str]:
+        """The name, unless it is a folder."""
+        return [self.name] if self.name and not Path(self.name).is_dir() else []
+
+
+class Architecture(Section):
+    """A tiny Llama-style model built from scratch."""
+
+    vocab_size: Annotated[int, Field(ge=300)]
+    hidden_size: Count
+    intermediate_size: Count
+    layers: Count
+    heads: Count
+    max_positions: Annotated[int, Field(ge=32)]
+
+
+class Supervised(Section):
+    """Supervised training with TRL: of a built model, or SFT of a loaded one."""
+
+    steps: Whole
+    batch_size: Count
+    learning_rate: Positive
+    max_length: Annotated[int, Field(ge=16)]
+
+
+class Base(Section):
+    """The base policy."""
+
+    source: Literal["build", "local", "hub"]
+    model: Model
+    trust_remote_code: bool
+    build: Architecture
+    pretrain: Supervised
+    sft: Supervised
+
+    def hub_names(self) -> list[str]:
+        """The model, where the source is the hub."""
+        return self.model.hub_names() if self.source == "hub" else []
+
+
+class Generate(Section):
+    """Sampling responses."""
+
+    mode: Literal["sample", "given"]
+    k: Annotated[int, Field(ge=2)]
+    temperature: Positive
+    top_p: Annotated[float, Field(gt=0, le=1)]
+    max_new_tokens: Count
+    max_prompt_tokens: Count
+    tokens_per_batch: Count
+
+
+class Embed(Section):
+    """One vector a response."""
+
+    method: Literal["hidden_state", "sentence_transformer"]
+    model: Model
+    max_tokens: Count
+    tokens_per_batch: Count
+
+    def hub_names(self) -> list[str]:
+        """The sentence encoder, unless it is a folder."""
+        return self.model.hub_names() if self.method == "sentence_transformer" else []
+
+
+class Select(Section):
+    """Which pairs are worth a label."""
+
+    budget: Count | None
+
+
+class Validate(Section):
+    """Thresholds of the quality gates."""
+
+    min_rows: Count
+    max_length_ratio: Annotated[float, Field(gt=1)]
+    near_duplicate: Share
+    max_share_dropped: Share
+    max_share_truncated: Share
+    max_share_refusals: Share
+    max_length_confound: Share
+
+
+class Label(Section):
+    """Who says which response is better."""
+
+    labeller: Literal["oracle", "scores", "reward_model"]
+    temperature: Positive
+    tie_gap: Annotated[float, Field(ge=0)]
+    annotator: Name
+    gold_annotator: Name | None
+    reward_model: Model
+
+    def hub_names(self) -> list[str]:
+        """The reward model, where it labels."""
+        return self.reward_model.hub_names() if self.labeller == "reward_model" else []
+
+
+class Lora(Section):
+    """The adapter (PEFT)."""
+
+    r: Count
+    alpha: Count
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    target_modules: Name | list[str]
+
+
+class Train(Section):
+    """DPO with TRL."""
+
+    beta: Positive
+    loss_type: Annotated[list[LossType], Field(min_length=1)]
+    loss_weights: list[float] | None
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)]
+    epochs: Positive
+    batch_size: Count
+    gradient_accumulation: Count
+    learning_rate: Positive
+    warmup_share: Annotated[float, Field(ge=0, lt=1)]
+    max_length: Annotated[int, Field(ge=16)]
+    checkpoint_every: Count
+    log_every: Count
+    lora: Lora
+
+
+class Evaluate(Section):
+    """Held-out measurement."""
+
+    judge: Literal["rule", "score_head", "reward_model"]
+    samples: Count
+    resamples: Annotated[int, Field(ge=200)]
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+
+
+class Report(Section):
+    """The page."""
+
+    title: Name
+    examples: Count
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    seed: Whole
+    strategy: Name
+    audit: list[Name]
+    prepare: Prepare
+    base: Base
+    generate: Generate
+    embed: Embed
+    select: Select
+    validation: Annotated[Validate, Field(alias="validate")]  # BaseModel has a validate of its own
+    label: Label
+    train: Train
+    evaluate: Evaluate
+    report: Report
+
+    def section(self, key: str) -> object:
+        """The value of one top-level key of params.yaml."""
+        return self.validation if key == "validate" else getattr(self, key)
+
+
+def load(path: Path) -> Params:
+    """Read and check a params file.
+
+    Raises:
+        UserError: the file is absent, is no YAML, or breaks a rule; all broken rules are listed.
+    """
+    try:
+        raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} is not there. Run from the project's root, or restore it: git checkout {path.name}"
+        ) from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid YAML: {error}") from None
+    return check(raw, path.name)
+
+
+def check(raw: object, name: str = PARAMS_FILE) -> Params:
+    """Check parameters that were read from somewhere.
+
+    Raises:
+        UserError: lists every unknown, missing or wrong key and every impossible combination.
+    """
+    if not isinstance(raw, dict):
+        raise UserError(f"{name} must hold sections (key: value), not {type(raw).__name__}")
+    try:
+        params = Params.model_validate(raw)
+    except ValidationError as error:
+        problems = [_sentence(dict(e)) for e in error.errors()]
+    else:
+        problems = impossible(params)
+        if not problems:
+            return params
+    raise UserError(listing(f"{name} cannot be used ({len(problems)} problem(s)):", problems))
+
+
+def impossible(params: Params) -> list[str]:
+    """Combinations of parameters that cannot work, each with its mend."""
+    p, found = params, []
+    if p.strategy in p.audit:
+        found.append(f"audit: {p.strategy!r} is the trained strategy already; take it off the list")
+    if len(set(p.audit)) < len(p.audit):
+        found.append("audit: a strategy stands there twice; take one off the list")
+    if p.prepare.source == "hub" and not (p.prepare.hub.name and p.prepare.hub.revision):
+        found.append("prepare.hub: name and revision are needed when prepare.source is hub")
+    if p.base.source != "build" and not (p.base.model.name and p.base.model.revision):
+        found.append(f"base.model: name and revision are needed when base.source is {p.base.source}")
+    if p.base.build.hidden_size % (2 * p.base.build.heads):
+        found.append("base.build.hidden_size: must be an even multiple of base.build.heads")
+    if p.embed.method == "sentence_transformer" and not (p.embed.model.name and p.embed.model.revision):
+        found.append("embed.model: name and revision are needed when embed.method is sentence_transformer")
+    shape = p.prepare.hub.shape if p.prepare.source == "hub" else p.prepare.source
+    if p.generate.mode == "given" and shape == "prompts":
+        found.append("generate.mode: given needs responses in the data, prompts has none; set sample")
+    if p.label.labeller == "oracle" and p.prepare.source != "builtin":
+        found.append(
+            "label.labeller: oracle knows only the builtin tasks' rule; set scores or reward_model, "
+            "or prepare.source: builtin"
+        )
+    if p.label.labeller == "scores" and (p.generate.mode == "sample" or shape in ("builtin", "prompts")):
+        found.append(
+            "label.labeller: scores needs responses that came with scores; set generate.mode: given "
+            "with scored data, or another labeller"
+        )
+    reward = p.label.reward_model
+    if "reward_model" in (p.label.labeller, p.evaluate.judge) and not (reward.name and reward.revision):
+        found.append("label.reward_model: name and revision are needed when a reward model judges")
+    if p.evaluate.judge == "rule" and p.prepare.source != "builtin":
+        found.append("evaluate.judge: rule knows only the builtin tasks; set score_head or reward_model")
+    if p.evaluate.judge == "score_head" and p.label.labeller != "scores":
+        found.append(
+            "evaluate.judge: score_head learns from scores; set label.labeller: scores or another judge"
+        )
+    if p.train.loss_weights is not None and len(p.train.loss_weights) != len(p.train.loss_type):
+        found.append("train.loss_weights: give one weight for each entry of train.loss_type, or null")
+    if p.train.label_smoothing and not {"robust", "exo_pair"} & set(p.train.loss_type):
+        found.append(
+            "train.label_smoothing: TRL ignores it except with loss_type robust or exo_pair; set 0 or "
+            "one of these"
+        )
+    if "exo_pair" in p.train.loss_type and not p.train.label_smoothing:
+        found.append("train.label_smoothing: exo_pair needs a value above 0")
+    longest = max(p.base.pretrain.max_length, p.base.sft.max_length, p.train.max_length, p.embed.max_tokens)
+    longest = max(longest, p.generate.max_prompt_tokens + p.generate.max_new_tokens)
+    if p.base.source == "build" and longest > p.base.build.max_positions:
+        found.append(
+            f"base.build.max_positions: {p.base.build.max_positions} is less than the {longest} tokens that "
+            "another section allows (pretrain, sft, train, embed, or generate's prompt + new)"
+        )
+    return found
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in error["loc"] if not str(part).startswith("function"))
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(error["loc"][-1]), _keys(error["loc"][:-1]), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "take it out"
+        return f"{where}: unknown key; {hint}"
+    if error["type"] == "missing":
+        return f"{where}: missing; params.yaml has no hidden defaults, copy the key from profiles/demo.yaml"
+    message = str(error["msg"])
+    return f"{where}: {message[:1].lower()}{message[1:]} (it is {error['input']!r:.80})"
+
+
+def _keys(location: tuple[Any, ...]) -> list[str]:
+    model: Any = Params
+    for part in location:
+        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
+        model = field.annotation if field else None
+    fields = getattr(model, "model_fields", {})
+    return [field.alias or name for name, field in fields.items()]

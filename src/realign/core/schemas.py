@@ -1,0 +1,236 @@
+"""Every table: columns, types, nullability, keys. The only place that names columns.
+
+`data/README.md`, the data dictionary, is generated from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+STRING, INT, FLOAT, BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+VECTOR = pa.list_(pa.float32())
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, Arrow type, meaning, and whether it may be null."""
+
+    name: str
+    type: pa.DataType
+    meaning: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: rows are unique by `key` and stored in its order."""
+
+    name: str
+    meaning: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def arrow(self) -> pa.Schema:
+        """The Arrow schema."""
+        return pa.schema([pa.field(c.name, c.type, c.nullable) for c in self.columns])
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in order."""
+        return [c.name for c in self.columns]
+
+
+_PROMPT = Column("prompt_id", STRING, "hash of the conversation (core/ids.py)")
+_RESPONSE = Column("response_id", STRING, "hash of prompt id and response text")
+_PAIR = Column("pair_id", STRING, "hash of prompt id and the unordered pair of response ids")
+_PURPOSE = Column(
+    "purpose", STRING, "train: labelled to train on; audit: labelled to measure a strategy; "
+    "holdout: a random pair of a held-out prompt, to measure the model"
+)  # fmt: skip
+_STRATEGY = Column("strategy", STRING, "the strategy that picked the pair (holdout: random)")
+
+PROMPTS = Table(
+    "prompts", "Conversations to be answered, deduplicated.", ("prompt_id",),
+    (
+        _PROMPT,
+        Column("messages", STRING, "JSON list of {role, content}, the last one from the user"),
+        Column("split", STRING, "train or eval, by a hash of the group"),
+        Column("group", STRING, "hash of the first user turn, case and punctuation aside: "
+                                "conversations that begin alike stay on one side"),
+        Column("rule", STRING, "JSON of the builtin task's quality rule", nullable=True),
+    ),
+)  # fmt: skip
+
+GIVEN = Table(
+    "given", "Responses that came with the raw data.", ("prompt_id", "response_id"),
+    (
+        _PROMPT,
+        _RESPONSE,
+        Column("text", STRING, "the response"),
+        Column("generator", STRING, "who wrote it, as the data says", nullable=True),
+    ),
+)  # fmt: skip
+
+SCORES = Table(
+    "scores", "Scores that came with the raw data, one row per response and annotator.",
+    ("prompt_id", "response_id", "annotator"),
+    (
+        _PROMPT,
+        _RESPONSE,
+        Column("annotator", STRING, "who scored ('score' where the data names nobody)"),
+        Column("score", FLOAT, "higher is better; comparable within a prompt only"),
+    ),
+)  # fmt: skip
+
+QUARANTINE = Table(
+    "quarantine", "What a stage could not use, and why.", ("unit", "id", "reason"),
+    (
+        Column("unit", STRING, "what was set aside: row, prompt, response, pair, label"),
+        Column("id", STRING, "its id; for a raw row, file and line"),
+        Column("reason", STRING, "a short code"),
+        Column("detail", STRING, "figure, or the beginning of the text"),
+    ),
+)  # fmt: skip
+
+RESPONSES = Table(
+    "responses", "Candidate responses, distinct texts within a prompt, past the responses gate.",
+    ("prompt_id", "response_id"),
+    (
+        _PROMPT,
+        _RESPONSE,
+        Column("k", INT, "number of the sample within its prompt (first one, where texts repeat)"),
+        Column("text", STRING, "the response"),
+        Column("generator", STRING, "who wrote it: 'policy' or as the data says", nullable=True),
+        Column("finish", STRING, "stop: ended by itself; length: cut at max_new_tokens; given"),
+        Column("tokens", INT, "length in tokens of the base model's tokenizer"),
+    ),
+)  # fmt: skip
+
+EMBEDDINGS = Table(
+    "embeddings", "One vector a response.", ("response_id",),
+    (_RESPONSE, Column("vector", VECTOR, "float32, not normalised; same length in every row")),
+)  # fmt: skip
+
+PAIRS = Table(
+    "pairs", "Picked pairs, before the gate.", ("purpose", "strategy", "pair_id"),
+    (
+        _PURPOSE,
+        _STRATEGY,
+        _PAIR,
+        _PROMPT,
+        Column("response_a", STRING, "response id shown first, by a hash of the pair"),
+        Column("response_b", STRING, "response id shown second"),
+        Column("similarity", FLOAT, "cosine of the two vectors, 5 decimals"),
+        Column("log_length_ratio", FLOAT, "ln(tokens of a / tokens of b)"),
+        Column("rank", INT, "place of this pair among all of its prompt's, least alike = 1"),
+        Column("n_pairs", INT, "pairs that the prompt offers"),
+    ),
+)  # fmt: skip
+
+HISTOGRAM = Table(
+    "histogram", "Similarities of all candidate pairs, and of each strategy's picks, in 40 bins.",
+    ("picks", "bin"),
+    (
+        Column("picks", STRING, "'all' candidate pairs, or the strategy"),
+        Column("bin", INT, "number of the bin, 0 to 39"),
+        Column("low", FLOAT, "cosine at the bin's left edge"),
+        Column("high", FLOAT, "cosine at the bin's right edge"),
+        Column("pairs", INT, "pairs in the bin"),
+    ),
+)  # fmt: skip
+
+LABELS = Table(
+    "labels", "The verdict on each validated pair.", ("purpose", "strategy", "pair_id"),
+    (
+        _PURPOSE,
+        _STRATEGY,
+        _PAIR,
+        _PROMPT,
+        Column("winner", STRING, "a, b or tie"),
+        Column("p_a", FLOAT, "the labeller's probability that a is better"),
+        Column("labeller", STRING, "who judged"),
+        Column("gold", STRING, "a, b or tie by the noise-free rule or the second annotator",
+               nullable=True),
+        Column("gold_gap", FLOAT, "how much better the gold winner is, in gold's own units",
+               nullable=True),
+    ),
+)  # fmt: skip
+
+PREFERENCES = Table(
+    "preferences", "What DPO trains on: labelled pairs without ties, past the preferences gate.",
+    ("pair_id",),
+    (
+        _PAIR,
+        _PROMPT,
+        Column("messages", STRING, "JSON list of {role, content}"),
+        Column("chosen_id", STRING, "response id of the winner"),
+        Column("rejected_id", STRING, "response id of the loser"),
+        Column("chosen", STRING, "text of the winner"),
+        Column("rejected", STRING, "text of the loser"),
+        Column("p_chosen", FLOAT, "the labeller's probability that chosen is better"),
+        Column("labeller", STRING, "who judged"),
+        Column("similarity", FLOAT, "cosine of the two, 5 decimals"),
+        Column("chosen_tokens", INT, "length of chosen"),
+        Column("rejected_tokens", INT, "length of rejected"),
+    ),
+)  # fmt: skip
+
+JUDGEMENTS = Table(
+    "judgements", "Held-out prompts answered by base and policy, and what the judge said.",
+    ("prompt_id", "sample"),
+    (
+        _PROMPT,
+        Column("sample", INT, "number of the sample within its prompt"),
+        Column("base_text", STRING, "the base policy's response"),
+        Column("policy_text", STRING, "the aligned policy's response"),
+        Column("base_quality", FLOAT, "the judge's quality of it"),
+        Column("policy_quality", FLOAT, "the judge's quality of it"),
+        Column("win", FLOAT, "1 the policy's is better, 0 the base's, 0.5 equal"),
+        Column("base_tokens", INT, "length of the base's response"),
+        Column("policy_tokens", INT, "length of the policy's response"),
+        Column("kl", FLOAT, "sum over tokens of ln(policy/base) of the policy's own response, nats"),
+    ),
+)  # fmt: skip
+
+MARGINS = Table(
+    "margins", "Implicit rewards on held-out pairs with a known better side.", ("pair_id",),
+    (
+        _PAIR,
+        _PROMPT,
+        Column("gap", FLOAT, "[ln pi/ref](better) - [ln pi/ref](worse), nats, beta not included"),
+        Column("margin", FLOAT, "beta * gap: TRL's rewards/margins"),
+        Column("correct", FLOAT, "1 if the gap is above 0, 0.5 if it is 0, else 0"),
+    ),
+)  # fmt: skip
+
+LENGTHS = Table(
+    "lengths", "Length of chosen and rejected, per strategy.", ("strategy", "side", "bin"),
+    (
+        Column("strategy", STRING, "the strategy"),
+        Column("side", STRING, "chosen or rejected"),
+        Column("bin", INT, "number of the bin, 0 to 19"),
+        Column("low", FLOAT, "tokens at the bin's left edge"),
+        Column("high", FLOAT, "tokens at the bin's right edge"),
+        Column("responses", INT, "responses in the bin"),
+    ),
+)  # fmt: skip
+
+CURVE = Table(
+    "curve", "Training log, a row a logged step.", ("step",),
+    (
+        Column("step", INT, "optimiser step"),
+        Column("loss", FLOAT, "training loss, mean since the row before"),
+        Column("reward_margin", FLOAT, "beta included", nullable=True),
+        Column("reward_accuracy", FLOAT, "share of pairs with a margin above 0", nullable=True),
+        Column("learning_rate", FLOAT, "at this step"),
+        Column("grad_norm", FLOAT, "before clipping", nullable=True),
+    ),
+)  # fmt: skip
+
+TABLES = (
+    PROMPTS, GIVEN, SCORES, RESPONSES, EMBEDDINGS, PAIRS, LABELS, PREFERENCES,
+    JUDGEMENTS, MARGINS, HISTOGRAM, LENGTHS, CURVE, QUARANTINE,
+)  # fmt: skip

@@ -1,0 +1,185 @@
+"""A stage's own corner of `.work/`: rows, checkpoints, scratch folders, tallies. Nothing depends on it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from realign.core.errors import UserError, listing
+from realign.core.rowstore import RowStore
+from realign.core.schemas import QUARANTINE
+
+
+class Work:
+    """Where a stage may keep what lets it resume. Never an input of anything.
+
+    Args:
+        root: the project's `.work` folder.
+        stage: the stage's name.
+    """
+
+    def __init__(self, root: Path, stage: str) -> None:
+        self._root = root
+        self._stage = stage
+
+    def rows(self) -> RowStore:
+        """This stage's finished rows."""
+        return RowStore(self._root / "rows" / f"{self._stage}.sqlite")
+
+    def checkpoints(self, fingerprint: str) -> Path:
+        """The folder for checkpoints of a training that `fingerprint` fully names.
+
+        Other fingerprints' folders are removed: they can never be resumed by this project state.
+        """
+        home = self._root / "checkpoints" / self._stage
+        for other in home.glob("*"):
+            if other.name != fingerprint:
+                shutil.rmtree(other, ignore_errors=True)
+        folder = home / fingerprint
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def scratch(self) -> Path:
+        """An empty folder, to be filled and returned as an output."""
+        home = self._root / "scratch"
+        home.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f"{self._stage}-", dir=home))
+
+    def gates(self) -> Path:
+        """The folder in which Great Expectations keeps its stores."""
+        return self._root / "gx"
+
+    def failures(self) -> Path:
+        """The folder for reports of refused tables: not an output, so never a gate."""
+        return self._root.parent / "reports" / "failures"
+
+    def docs(self) -> Path:
+        """The folder of the Data Docs site: for people, not an output."""
+        return self._root.parent / "reports" / "data_docs"
+
+    def remember(self, seconds: float) -> None:
+        """Write provenance beside the run: versions, machine, time. Nothing depends on it."""
+        packages = ("torch", "transformers", "trl", "peft", "sentence-transformers", "great-expectations",
+                    "pandas", "pyarrow", "dvc", "prefect")  # fmt: skip
+        record = {
+            "stage": self._stage,
+            "seconds": round(seconds, 2),
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+            "cores": os.cpu_count(),
+            "versions": {name: importlib.metadata.version(name) for name in packages},
+        }
+        if "torch" in sys.modules:
+            cuda = sys.modules["torch"].cuda
+            record["accelerator"] = cuda.get_device_name() if cuda.is_available() else None
+        folder = self._root / "provenance"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{self._stage}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Rows in = rows out + rows quarantined, for each unit that a stage counts.
+
+    Attributes:
+        rows_in: by unit (row, prompt, response, pair, label).
+        rows_out: by unit.
+        quarantined: by unit, then by reason.
+    """
+
+    rows_in: Mapping[str, int]
+    rows_out: Mapping[str, int]
+    quarantined: Mapping[str, Mapping[str, int]]
+
+    def check(self, quarantine: pd.DataFrame) -> None:
+        """Check the equation, and that the quarantine table holds what is counted.
+
+        Raises:
+            RuntimeError: a row is lost or invented, which is a bug of the stage.
+        """
+        found = Counter(zip(quarantine["unit"], quarantine["reason"], strict=True))
+        counted = {
+            (unit, reason): count
+            for unit, reasons in self.quarantined.items()
+            for reason, count in reasons.items()
+        }
+        if dict(found) != counted:
+            raise RuntimeError(f"the quarantine table holds {dict(found)}, the tally counts {counted}")
+        for unit, number in self.rows_in.items():
+            aside = sum(self.quarantined.get(unit, {}).values())
+            if number != self.rows_out[unit] + aside:
+                raise RuntimeError(
+                    f"{number} {unit}s came in, {self.rows_out[unit]} went out, {aside} were set aside"
+                )
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain content for a JSON artifact."""
+        return {
+            unit: {
+                "in": number,
+                "out": self.rows_out[unit],
+                "quarantined": dict(sorted(self.quarantined.get(unit, {}).items())),
+            }
+            for unit, number in sorted(self.rows_in.items())
+        }
+
+    def __str__(self) -> str:
+        parts = []
+        for unit, number in self.rows_in.items():
+            reasons = self.quarantined.get(unit, {})
+            aside = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+            parts.append(f"{number} {unit}s in, {self.rows_out[unit]} out" + (f" ({aside})" if aside else ""))
+        return "; ".join(parts)
+
+
+@dataclass
+class Quarantine:
+    """Collects what a stage sets aside."""
+
+    rows: list[tuple[str, str, str, str]] = field(default_factory=list)
+
+    def add(self, unit: str, id_: str, reason: str, detail: str = "") -> None:
+        """Set one thing aside; `detail` is cut to 200 characters."""
+        self.rows.append((unit, id_, reason, _printable(detail)))
+
+    def add_all(self, unit: str, ids: Sequence[str], reason: str, details: Sequence[str]) -> None:
+        """Set several things aside for one reason."""
+        for id_, detail in zip(ids, details, strict=True):
+            self.add(unit, id_, reason, detail)
+
+    def frame(self) -> pd.DataFrame:
+        """The quarantine table."""
+        return pd.DataFrame(self.rows, columns=QUARANTINE.names).astype("str")
+
+    def tally(self, rows_in: Mapping[str, int], rows_out: Mapping[str, int]) -> Tally:
+        """The stage's account, with what was set aside counted from the rows."""
+        counts: dict[str, Counter[str]] = {}
+        for unit, _, reason, _ in self.rows:
+            counts.setdefault(unit, Counter())[reason] += 1
+        return Tally(rows_in, rows_out, {unit: dict(c) for unit, c in counts.items()})
+
+
+def require_rows(frame: pd.DataFrame, what: str, mend: str) -> None:
+    """Stop when nothing is left to work on.
+
+    Raises:
+        UserError: `frame` is empty.
+    """
+    if frame.empty:
+        raise UserError(listing(f"no {what} left to work on", [mend]))
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text[:200])

@@ -1,0 +1,66 @@
+"""What every embedder brings, and the one loop that runs them in batches of fixed shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from realign.core.batching import fixed_batches
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A text encoder.
+
+    Attributes:
+        tokens: token ids of a text, already cut to the embedder's limit; may be empty.
+        forward: (input ids, attention mask), both (rows, length) and padded on the right, to
+            vectors of shape (rows, d).
+        pad: token id to pad with.
+        longest: most tokens of a row.
+        fingerprint: names the model and everything else that a vector depends on.
+        device: where `forward` wants its tensors.
+    """
+
+    tokens: Callable[[str], list[int]]
+    forward: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    pad: int
+    longest: int
+    fingerprint: str
+    device: torch.device
+
+
+def encode(encoder: Encoder, texts: Sequence[str], tokens_per_batch: int) -> Iterator[dict[int, np.ndarray]]:
+    """Vectors of all texts; yields finished batches as {text number: float32 vector}, short first.
+
+    A text without a token has no direction: its vector is zero, and select sets it aside.
+    """
+    import torch
+
+    tokens = [encoder.tokens(text) for text in texts]
+    for batch in fixed_batches([len(t) for t in tokens], tokens_per_batch, encoder.longest):
+        padded = torch.full((batch.size, batch.length), encoder.pad)
+        mask = torch.zeros_like(padded)
+        for at, row in enumerate(batch.filled()):
+            padded[at, : len(tokens[row])] = torch.tensor(tokens[row])
+            mask[at, : len(tokens[row])] = 1
+        with torch.inference_mode():
+            vectors = (
+                encoder.forward(padded.to(encoder.device), mask.to(encoder.device)).float().cpu().numpy()
+            )
+        yield {
+            row: vectors[at] if tokens[row] else np.zeros_like(vectors[at])
+            for at, row in enumerate(batch.rows)
+        }
+
+
+def masked_mean(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """sum_t m_t h_t / sum_t m_t in float32. (n, t, d), (n, t) -> (n, d)."""
+    weights = mask.unsqueeze(-1).float()
+    return (hidden.float() * weights).sum(1) / weights.sum(1).clamp_min(1)

@@ -1,0 +1,1 @@
+"""Measurement: intervals, judges of new texts, metrics."""

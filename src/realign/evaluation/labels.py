@@ -1,0 +1,42 @@
+"""What the labels say of each strategy: label error, ties, lengths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from realign.evaluation.intervals import Resampling, mean
+
+
+def strategies(labels: pd.DataFrame, pairs: pd.DataFrame, how: Resampling) -> dict[str, Any]:
+    """Per strategy, over the train prompts that it picked:
+
+    - label_error: share of pairs whose label is the opposite of the gold verdict, among pairs that
+      neither calls a tie; null where there is no gold;
+    - ties: share of pairs that the labeller calls a tie;
+    - longer_wins: share of decided pairs whose winner is the longer one (0.5 where equally long);
+    - abs_log_length_ratio: mean |ln(tokens a / tokens b)|;
+    - similarity: mean cosine;
+    - gold_gap: mean quality gap by gold, ties included.
+    """
+    picked = labels[labels["purpose"] != "holdout"].merge(
+        pairs[["pair_id", "similarity", "log_length_ratio"]].drop_duplicates("pair_id"),
+        on="pair_id",
+    )
+    found = {}
+    for name, part in picked.groupby("strategy"):
+        decided = part[part["winner"] != "tie"]
+        known = decided[decided["gold"].isin(["a", "b"])]
+        toward = np.where(decided["winner"] == "a", 1, -1) * np.sign(decided["log_length_ratio"])
+        figures = {
+            "label_error": mean((known["winner"] != known["gold"]).to_numpy(dtype=float), how),
+            "ties": mean((part["winner"] == "tie").to_numpy(dtype=float), how),
+            "longer_wins": mean(((toward + 1) / 2).to_numpy(dtype=float), how),
+            "abs_log_length_ratio": mean(part["log_length_ratio"].abs().to_numpy(), how),
+            "similarity": mean(part["similarity"].to_numpy(), how),
+            "gold_gap": mean(part["gold_gap"].dropna().to_numpy(), how),
+        }
+        found[str(name)] = {key: figure.as_json() if figure else None for key, figure in figures.items()}
+    return found

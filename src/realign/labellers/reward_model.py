@@ -1,0 +1,95 @@
+"""reward_model: a Hugging Face sequence classification model with one output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from realign.core import ids
+from realign.core.batching import fixed_batches
+from realign.core.params import Model
+from realign.core.progress import progress
+from realign.core.work import Work
+from realign.labellers.verdicts import Question, Verdicts, by_gap
+from realign.models.load import load_reward
+
+_TOKENS_PER_BATCH = 8192
+_LONGEST = 2048
+
+
+def reward_model(question: Question) -> Verdicts:
+    """The response with the higher reward; p = sigmoid(gap / label.temperature)."""
+    model = question.settings.reward_model
+    pairs = question.pairs
+    both = pd.concat([pairs["messages"], pairs["messages"]], ignore_index=True)
+    texts = pd.concat([pairs["text_a"], pairs["text_b"]], ignore_index=True)
+    found = rewards(model, both.tolist(), texts.tolist(), question.work)
+    gap = found[: len(pairs)] - found[len(pairs) :]
+    name = f"reward_model: {model.name}@{model.revision}"
+    return Verdicts(by_gap(gap, question.settings.tie_gap), expit(gap / question.settings.temperature), name)
+
+
+def rewards(model: Model, messages: Sequence[str], texts: Sequence[str], work: Work) -> np.ndarray:
+    """The reward of each (conversation, response). Each distinct one is computed once, ever.
+
+    Args:
+        model: the reward model.
+        messages: JSON of each conversation.
+        texts: the responses.
+        work: keeps rewards that are known.
+
+    Returns:
+        Shape (n,), float64.
+    """
+    keys = [
+        ids.digest(str(model.name), str(model.revision), m, t) for m, t in zip(messages, texts, strict=True)
+    ]
+    store = work.rows()
+    known = store.get(set(keys))
+    todo = {key: (m, t) for key, m, t in zip(keys, messages, texts, strict=True) if key not in known}
+    if todo:
+        known |= _compute(model, todo, store.put)
+    store.close()
+    return np.array([float(known[key]) for key in keys])
+
+
+def _compute(model: Model, todo, put) -> dict[str, bytes]:  # type: ignore[no-untyped-def]
+    import torch
+
+    classifier, tokenizer = load_reward(model)
+    names = list(todo)
+    tokens = [_tokens(tokenizer, *todo[name]) for name in names]
+    longest = min(_LONGEST, getattr(classifier.config, "max_position_embeddings", _LONGEST))
+    tokens = [t[-longest:] for t in tokens]
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+    classifier.config.pad_token_id = pad
+    known: dict[str, bytes] = {}
+    bar = progress(len(names), "reward", "responses")
+    for batch in fixed_batches([len(t) for t in tokens], _TOKENS_PER_BATCH, longest):
+        padded = torch.full((batch.size, batch.length), pad)
+        mask = torch.zeros_like(padded)
+        for at, row in enumerate(batch.filled()):
+            padded[at, : len(tokens[row])] = torch.tensor(tokens[row])
+            mask[at, : len(tokens[row])] = 1
+        with torch.inference_mode():
+            logits = classifier(
+                input_ids=padded.to(classifier.device), attention_mask=mask.to(classifier.device)
+            ).logits[:, 0]
+        finished = {names[row]: repr(float(logits[at])).encode() for at, row in enumerate(batch.rows)}
+        put(finished)
+        known |= finished
+        bar.update(len(finished))
+    bar.close()
+    return known
+
+
+def _tokens(tokenizer, messages: str, text: str) -> list[int]:  # type: ignore[no-untyped-def]
+    turns = [*ids.load_messages(messages), {"role": "assistant", "content": text}]
+    if tokenizer.chat_template:
+        found: list[int] = tokenizer.apply_chat_template(turns, tokenize=True, return_dict=False)
+        return found
+    plain: list[int] = tokenizer("\n\n".join(turn["content"] for turn in turns))["input_ids"]
+    return plain

@@ -1,0 +1,143 @@
+"""Loading models: safetensors only, pinned by revision, one clear line when it fails."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from realign.core import ids
+from realign.core.errors import UserError
+from realign.core.params import Model
+
+if TYPE_CHECKING:
+    import torch
+
+_FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
+
+
+def device() -> torch.device:
+    """The accelerator, where there is one."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def has_bf16() -> bool:
+    """Whether the hardware computes in bfloat16 itself."""
+    import torch
+
+    return bool(torch.cuda.is_available() and torch.cuda.is_bf16_supported())
+
+
+def pinned(model: Model, key: str) -> Path:
+    """The local folder of a model that params.yaml names: a folder, or a hub name in the cache.
+
+    Args:
+        model: name and revision. A folder's revision is the digest of its content.
+        key: where it stands in params.yaml, for messages.
+
+    Raises:
+        UserError: unknown name, wrong revision, or weights that are not safetensors.
+    """
+    name, revision = str(model.name), str(model.revision)
+    if Path(name).is_dir():
+        folder = Path(name)
+        found = ids.folder_digest(folder)
+        if found != revision:
+            raise UserError(
+                f"{key}: the folder {name} has revision {found}, params.yaml says {revision!r}. If the folder is "
+                f"what you want, set {key}.revision={found}"
+            )
+    else:
+        folder = _from_hub(name, revision, key)
+    if not list(folder.rglob("*.safetensors")):
+        raise UserError(
+            f"{key}: {name} has no .safetensors weights; other formats can run code and are not loaded"
+        )
+    return folder
+
+
+def load_causal(folder: Path, trust_remote_code: bool = False, key: str = "base") -> tuple[Any, Any]:
+    """A causal language model in evaluation mode on its device, and its tokenizer (left padding).
+
+    Raises:
+        UserError: the folder holds no such model.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, padding_side="left", trust_remote_code=trust_remote_code, local_files_only=True
+        )
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=torch.bfloat16 if has_bf16() else torch.float32,
+            use_safetensors=True,
+            trust_remote_code=trust_remote_code,
+            local_files_only=True,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"{key}: {folder.name} is not a causal language model: {_first_line(error)}"
+        ) from None
+    return model.eval().to(device()), tokenizer
+
+
+def load_policy(base: Path, adapter: Path) -> tuple[Any, Any]:
+    """The base with its adapter, and the tokenizer; `with model.disable_adapter()` is the reference."""
+    from peft import PeftModel
+
+    model, tokenizer = load_causal(base)
+    return PeftModel.from_pretrained(model, adapter).eval(), tokenizer
+
+
+def load_reward(model: Model) -> tuple[Any, Any]:
+    """A sequence classification model with one output, and its tokenizer.
+
+    Raises:
+        UserError: it cannot be loaded, or has more than one output.
+    """
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    folder = pinned(model, "label.reward_model")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        reward = AutoModelForSequenceClassification.from_pretrained(
+            folder, use_safetensors=True, local_files_only=True
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"label.reward_model: {model.name} is no sequence classifier: {_first_line(error)}"
+        ) from None
+    if reward.config.num_labels != 1:
+        raise UserError(
+            f"label.reward_model: {model.name} has {reward.config.num_labels} outputs, a reward has one"
+        )
+    return reward.eval().to(device()), tokenizer
+
+
+def _from_hub(name: str, revision: str, key: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=_FILES))
+    except HFValidationError:
+        raise UserError(f"{key}: {name!r} is neither a folder here nor a hub name (owner/name)") from None
+    except Exception as error:  # the hub client raises dozens of kinds for "not to be had"
+        offline = os.environ.get("HF_HUB_OFFLINE") == "1"
+        mend = (
+            "HF_HUB_OFFLINE=1 keeps the hub from being asked: unset it"
+            if offline
+            else "Check name, revision, network"
+        )
+        raise UserError(
+            f"{key}: {name!r} at revision {revision!r} cannot be had ({type(error).__name__}). {mend}, or fill the "
+            "local cache (HF_HOME)"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,129 @@
+"""Sampling in which a row's text depends only on its own key, never on its neighbours in the batch.
+
+`torch.multinomial` draws for a whole batch from one generator, so four of eight prompts come out
+differently from the eight. Here every row brings its own uniform numbers, one a step, and takes the
+token in whose slice of the (warped) distribution the number falls. Batches have fixed shapes
+(`core.batching`), so the logits do not depend on the neighbours either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from realign.core.batching import fixed_batches
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class SamplingRow:
+    """One response to sample.
+
+    Attributes:
+        prompt: token ids of the prompt.
+        uniforms: one number in [0, 1) for each new token. Shape (max_new_tokens,).
+    """
+
+    prompt: list[int]
+    uniforms: np.ndarray
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """One sampled response.
+
+    Attributes:
+        text: decoded, without special tokens, stripped.
+        finish: 'stop' or 'length'.
+        tokens: number of tokens, the end token not counted.
+    """
+
+    text: str
+    finish: str
+    tokens: int
+
+
+class KeyedChoice:
+    """A logits processor that leaves one token: the one that each row's own uniform number picks.
+
+    Args:
+        uniforms: shape (rows, max_new_tokens).
+        prompt_length: padded length of the prompts.
+    """
+
+    def __init__(self, uniforms: torch.Tensor, prompt_length: int) -> None:
+        self._uniforms = uniforms
+        self._prompt_length = prompt_length
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Scores of shape (rows, vocabulary) with all but the chosen token at minus infinity."""
+        import torch
+
+        step = input_ids.shape[1] - self._prompt_length
+        cumulative = scores.double().softmax(-1).cumsum(-1)
+        wanted = self._uniforms[:, step : step + 1] * cumulative[:, -1:]
+        chosen = torch.searchsorted(cumulative, wanted, right=True).clamp_max(scores.shape[1] - 1)
+        return torch.full_like(scores, -torch.inf).scatter(1, chosen, 0.0)
+
+
+def sample(
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[SamplingRow],
+    *,
+    temperature: float,
+    top_p: float,
+    max_new_tokens: int,
+    tokens_per_batch: int,
+) -> Iterator[dict[int, Sampled]]:
+    """Sample every row; yields finished batches as {row number: response}, short prompts first."""
+    import torch
+    from transformers import (
+        GenerationConfig,
+        LogitsProcessorList,
+        TemperatureLogitsWarper,
+        TopPLogitsWarper,
+    )
+
+    config = GenerationConfig(
+        do_sample=False,
+        num_beams=1,
+        max_new_tokens=max_new_tokens,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        use_cache=True,
+    )
+    lengths = [len(row.prompt) for row in rows]
+    for batch in fixed_batches(lengths, tokens_per_batch, max(lengths, default=1), extra=max_new_tokens):
+        filled = [rows[i] for i in batch.filled()]
+        tokens = torch.full((batch.size, batch.length), tokenizer.pad_token_id)
+        mask = torch.zeros_like(tokens)
+        for at, row in enumerate(filled):
+            tokens[at, batch.length - len(row.prompt) :] = torch.tensor(row.prompt)
+            mask[at, batch.length - len(row.prompt) :] = 1
+        uniforms = torch.from_numpy(np.stack([row.uniforms for row in filled])).to(model.device)
+        chain = LogitsProcessorList([TemperatureLogitsWarper(temperature)])
+        if top_p < 1:
+            chain.append(TopPLogitsWarper(top_p))
+        chain.append(KeyedChoice(uniforms, batch.length))
+        with torch.inference_mode():
+            out = model.generate(
+                input_ids=tokens.to(model.device),
+                attention_mask=mask.to(model.device),
+                generation_config=config,
+                logits_processor=chain,
+            )
+        new = out[:, batch.length :].tolist()
+        yield {row: _finish(tokenizer, new[at]) for at, row in enumerate(batch.rows)}
+
+
+def _finish(tokenizer: Any, tokens: list[int]) -> Sampled:
+    ended = tokenizer.eos_token_id in tokens
+    kept = tokens[: tokens.index(tokenizer.eos_token_id)] if ended else tokens
+    text = tokenizer.decode(kept, skip_special_tokens=True).strip()
+    return Sampled(text, "stop" if ended else "length", len(kept))

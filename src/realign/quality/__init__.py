@@ -1,0 +1,1 @@
+"""Quality gates: Great Expectations suites over responses, pairs and preferences."""

@@ -1,0 +1,188 @@
+"""What is expected of responses, pairs and preferences; thresholds come from params.yaml."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from realign.core.params import Validate
+from realign.quality.gate import Check, Suite
+
+# Openings of a refusal, in English; a share of them is normal, a flood means a broken generation.
+REFUSAL = re.compile(
+    r"^\W*(?:(?:i['’]?m |i am )?sorry\b|i (?:can ?not|can['’]?t|won['’]?t|am unable|am not able)\b|as an ai\b"
+    r"|unfortunately,? i\b)",
+    re.IGNORECASE,
+)
+
+
+def responses(limits: Validate, rows_in: int) -> Suite:
+    """Candidate responses. Columns: response_id, text, tokens, truncated, refusal."""
+    import great_expectations.expectations as gxe
+
+    return Suite(
+        "responses",
+        "response_id",
+        rows=[
+            Check("blank", gxe.ExpectColumnValuesToMatchRegex(column="text", regex=r"\S"), ""),
+            Check("no_tokens", gxe.ExpectColumnValuesToBeBetween(column="tokens", min_value=1), ""),
+        ],
+        table=[
+            Check(
+                "too_few",
+                gxe.ExpectTableRowCountToBeBetween(min_value=max(limits.min_rows, _kept(rows_in, limits))),
+                "Look at the quarantine of generate, or lower validate.min_rows / raise validate.max_share_dropped.",
+            ),
+            Check(
+                "repeated_id",
+                gxe.ExpectColumnValuesToBeUnique(column="response_id"),
+                "An id stands twice: run generate again from clean.",
+            ),
+            Check(
+                "truncated",
+                gxe.ExpectColumnMeanToBeBetween(column="truncated", max_value=limits.max_share_truncated),
+                "Raise generate.max_new_tokens, or validate.max_share_truncated.",
+            ),
+            Check(
+                "refusals",
+                gxe.ExpectColumnMeanToBeBetween(column="refusal", max_value=limits.max_share_refusals),
+                "Look at the responses; if so many refusals are right, raise validate.max_share_refusals.",
+            ),
+        ],
+    )
+
+
+def pairs(limits: Validate, rows_in: int) -> Suite:
+    """Picked pairs. Columns: row_id, purpose, text_a, text_b, similarity, length_ratio, overlap, leaks."""
+    import great_expectations.expectations as gxe
+
+    return Suite(
+        "pairs",
+        "row_id",
+        rows=[
+            Check("blank", gxe.ExpectColumnValuesToMatchRegex(column="text_a", regex=r"\S"), ""),
+            Check("blank", gxe.ExpectColumnValuesToMatchRegex(column="text_b", regex=r"\S"), ""),
+            Check(
+                "same_text",
+                gxe.ExpectSelectColumnValuesToBeUniqueWithinRecord(column_list=["text_a", "text_b"]),
+                "",
+            ),
+            Check("no_similarity", gxe.ExpectColumnValuesToNotBeNull(column="similarity"), ""),
+            Check(
+                "similarity_range",
+                gxe.ExpectColumnValuesToBeBetween(column="similarity", min_value=-1, max_value=1),
+                "",
+            ),
+            Check(
+                "near_duplicate",
+                gxe.ExpectColumnValuesToBeBetween(
+                    column="overlap", max_value=limits.near_duplicate, strict_max=True
+                ),
+                "",
+            ),
+            Check(
+                "length_ratio",
+                gxe.ExpectColumnValuesToBeBetween(
+                    column="length_ratio", min_value=1, max_value=limits.max_length_ratio
+                ),
+                "",
+            ),
+        ],
+        table=[
+            Check(
+                "too_few",
+                gxe.ExpectTableRowCountToBeBetween(min_value=max(limits.min_rows, _kept(rows_in, limits))),
+                "Look at the quarantine of validate, or change validate.max_share_dropped / min_rows.",
+            ),
+            Check(
+                "repeated_pair",
+                gxe.ExpectCompoundColumnsToBeUnique(column_list=["purpose", "pair_id"]),
+                "A pair stands twice and would be paid twice: run select again.",
+            ),
+            Check(
+                "unknown_response",
+                gxe.ExpectColumnValuesToBeInSet(column="known", value_set=[1]),
+                "These pairs name responses that the responses table does not hold: run select again.",
+            ),
+            Check(
+                "leak",
+                gxe.ExpectColumnValuesToBeInSet(column="leaks", value_set=[0]),
+                "These prompts begin like prompts of the other split, so the evaluation would know its answers: "
+                "run prepare again.",
+            ),
+        ],
+    )
+
+
+def preferences(limits: Validate | None) -> Suite:
+    """Labelled pairs. Columns: pair_id, chosen, rejected, p_chosen, validated, held_out, longer_wins.
+
+    Without limits only what must hold under any threshold, for the check at training's door.
+    """
+    import great_expectations.expectations as gxe
+
+    return Suite(
+        "preferences",
+        "pair_id",
+        rows=[],
+        table=[
+            *(_preference_limits(limits) if limits else []),
+            Check(
+                "repeated_pair",
+                gxe.ExpectColumnValuesToBeUnique(column="pair_id"),
+                "A pair stands twice: run label again.",
+            ),
+            Check(
+                "same_text",
+                gxe.ExpectSelectColumnValuesToBeUniqueWithinRecord(column_list=["chosen", "rejected"]),
+                "Chosen and rejected are one text, so there is nothing to learn: run label again.",
+            ),
+            Check(
+                "blank",
+                gxe.ExpectColumnValuesToMatchRegex(column="rejected", regex=r"\S"),
+                "A rejected text is blank: run validate and label again.",
+            ),
+            Check(
+                "blank",
+                gxe.ExpectColumnValuesToMatchRegex(column="chosen", regex=r"\S"),
+                "A chosen text is blank: run validate and label again.",
+            ),
+            Check(
+                "probability",
+                gxe.ExpectColumnValuesToBeBetween(column="p_chosen", min_value=0, max_value=1),
+                "A label's probability is none: look at the labeller.",
+            ),
+            Check(
+                "not_validated",
+                gxe.ExpectColumnValuesToBeInSet(column="validated", value_set=[1]),
+                "These pairs never passed the pairs gate: run validate and label again.",
+            ),
+            Check(
+                "leak",
+                gxe.ExpectColumnValuesToBeInSet(column="held_out", value_set=[0]),
+                "These preferences belong to held-out prompts: run label again.",
+            ),
+        ],
+    )
+
+
+def _kept(rows_in: int, limits: Validate) -> int:
+    return math.ceil(rows_in * (1 - limits.max_share_dropped))
+
+
+def _preference_limits(limits: Validate) -> list[Check]:
+    import great_expectations.expectations as gxe
+
+    return [
+        Check(
+            "too_few",
+            gxe.ExpectTableRowCountToBeBetween(min_value=limits.min_rows),
+            "Too many ties or dropped pairs: label more prompts, or lower validate.min_rows.",
+        ),
+        Check(
+            "length_confound",
+            gxe.ExpectColumnMeanToBeBetween(column="longer_wins", max_value=limits.max_length_confound),
+            "The longer response nearly always wins, so DPO would learn length. Use a strategy that evens lengths, "
+            "or raise validate.max_length_confound.",
+        ),
+    ]

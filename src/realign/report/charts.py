@@ -1,0 +1,133 @@
+"""Pictures as inline SVG: the same numbers give the same bytes; readable in black and white."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+_STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "realign",  # else every element id is random
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "legend.frameon": False,
+}
+_MARKS = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))  # told apart without colour
+_INKS = ("#0b3954", "#c8553d", "#588b8b", "#8a5a00", "#6d597a", "#333333")
+
+
+def similarity(histogram: pd.DataFrame) -> str:
+    """All candidate pairs as grey steps, each strategy's picks as a line; shares, not counts."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for number, (name, part) in enumerate(_ordered(histogram, "picks", first="all")):
+            share = part["pairs"].to_numpy() / max(1, part["pairs"].sum())
+            edges = [*part["low"], part["high"].iloc[-1]]
+            if name == "all":
+                axes.stairs(share, edges, fill=True, color="#d0d0d0", label="all candidate pairs")
+            else:
+                axes.stairs(
+                    share,
+                    edges,
+                    color=_INKS[number % 6],
+                    linestyle=_MARKS[number % 6],
+                    linewidth=1.8,
+                    label=name,
+                )
+        axes.set_xlabel("cosine similarity of the two responses")
+        axes.set_ylabel("share of pairs")
+        axes.legend()
+
+    return _svg(draw, "similarity")
+
+
+def training(curve: pd.DataFrame) -> str:
+    """Loss, reward margin and reward accuracy over the steps."""
+
+    def draw(figure: Figure) -> None:
+        panels = (
+            ("loss", "loss"),
+            ("reward_margin", "reward margin (β included)"),
+            ("reward_accuracy", "reward accuracy"),
+        )
+        for axes, (column, title) in zip(figure.subplots(1, 3), panels, strict=True):
+            axes.plot(curve["step"], curve[column], color=_INKS[0], linewidth=1.5)
+            axes.set_title(title, fontsize=10)
+            axes.set_xlabel("step")
+
+    return _svg(draw, "training", width=9.0, height=2.8)
+
+
+def lengths(frame: pd.DataFrame) -> str:
+    """Length of chosen and rejected, a panel a strategy."""
+
+    def draw(figure: Figure) -> None:
+        parts = list(_ordered(frame, "strategy"))
+        for axes, (name, part) in zip(
+            np.atleast_1d(figure.subplots(1, len(parts), sharey=True)), parts, strict=True
+        ):
+            for number, side in enumerate(("chosen", "rejected")):
+                rows = part[part["side"] == side]
+                edges = [*rows["low"], rows["high"].iloc[-1]]
+                axes.stairs(
+                    rows["responses"],
+                    edges,
+                    color=_INKS[number],
+                    linestyle=_MARKS[number],
+                    label=side,
+                    linewidth=1.6,
+                )
+            axes.set_title(name, fontsize=10)
+            axes.set_xlabel("tokens")
+        figure.axes[0].legend()
+
+    return _svg(draw, "lengths", width=9.0, height=2.8)
+
+
+def label_error(strategies: dict[str, Any]) -> str:
+    """Label error of each strategy with its interval; empty where there is no gold."""
+    known = {name: row["label_error"] for name, row in strategies.items() if row["label_error"]}
+    if not known:
+        return ""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        places = np.arange(len(known))[::-1]
+        values = np.array([f["value"] for f in known.values()])
+        low = values - np.array([f["low"] for f in known.values()])
+        high = np.array([f["high"] for f in known.values()]) - values
+        axes.errorbar(values, places, xerr=[low, high], fmt="o", color=_INKS[0], capsize=4)
+        axes.set_yticks(places, list(known))
+        axes.set_xlim(left=0)
+        axes.set_ylim(-0.6, len(known) - 0.4)
+        axes.set_xlabel("label error")
+
+    return _svg(draw, "label-error", height=0.6 + 0.45 * len(known))
+
+
+def _ordered(
+    frame: pd.DataFrame, column: str, first: str | None = None
+) -> Sequence[tuple[str, pd.DataFrame]]:
+    groups = {str(name): part for name, part in frame.groupby(column, sort=True)}
+    return sorted(groups.items(), key=lambda item: (item[0] != first, item[0]))
+
+
+def _svg(draw: Callable[[Figure], None], name: str, width: float = 6.4, height: float = 3.2) -> str:
+    with mpl.rc_context(_STYLE | {"svg.id": name}):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        draw(figure)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

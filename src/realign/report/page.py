@@ -1,0 +1,47 @@
+"""The page, from a template; every text of data or model is escaped by the template engine."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+_LONGEST = 1200
+
+
+def render(values: Mapping[str, Any]) -> str:
+    """The whole page as one HTML text."""
+    environment = Environment(
+        loader=PackageLoader("realign", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"figure": figure, "seen": seen, "percent": percent}
+    return environment.get_template("page.html").render(values) + "\n"
+
+
+def figure(value: Mapping[str, Any] | None, digits: int = 3) -> str:
+    """A figure with its interval: 0.123 [0.101, 0.150]."""
+    if value is None:
+        return "not known"
+    return f"{value['value']:.{digits}f} [{value['low']:.{digits}f}, {value['high']:.{digits}f}]"
+
+
+def percent(value: Mapping[str, Any] | None) -> str:
+    """A rate with its interval in percent: 12.3 % [10.1, 15.0]."""
+    if value is None:
+        return "not known"
+    return f"{100 * value['value']:.1f} % [{100 * value['low']:.1f}, {100 * value['high']:.1f}]"
+
+
+def seen(text: str) -> str:
+    """Untrusted text made visible: control and direction characters show as their code, long is cut."""
+    cut = text[:_LONGEST] + (" …" if len(text) > _LONGEST else "")
+    return "".join(
+        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs") else f"⟨U+{ord(c):04X}⟩"
+        for c in cut
+    )

@@ -1,0 +1,13 @@
+"""random: a uniformly drawn pair, the baseline of every comparison."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from realign.core import ids
+from realign.selection.candidates import Candidates
+
+
+def random(pool: Candidates) -> np.ndarray:
+    """A number in [0, 1) from seed and pair id, whatever other pairs there are. Shape (P,)."""
+    return np.array([ids.uniform("random", str(pool.seed), pair) for pair in pool.pair_ids()])

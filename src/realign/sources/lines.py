@@ -1,0 +1,80 @@
+"""Raw rows from a file (JSON lines, plain or gzip) or from the hub, each with its place."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+from realign.core.errors import UserError
+from realign.core.params import HubDataset
+from realign.sources.raw import BadRow
+
+Place = str
+Raw = tuple[Place, object | BadRow]
+
+
+def from_file(path: Path) -> Iterator[Raw]:
+    """Rows of a JSON lines file; a line that cannot be read comes as a BadRow.
+
+    Raises:
+        UserError: the file is absent, empty, or not what its ending says.
+    """
+    if not path.is_file():
+        raise UserError(
+            f"{path} is not there. Put the file in its place, or name another: prepare.path in params.yaml"
+        )
+    empty = True
+    try:
+        with _open(path) as stream:
+            for number, line in enumerate(stream, start=1):
+                if line.strip():
+                    empty = False
+                    yield f"{path.name} line {number}", _parse(line.removeprefix(b"\xef\xbb\xbf"))
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path} cannot be read ({error}). Is it complete, and is .gz a gzip file?") from None
+    if empty:
+        raise UserError(f"{path} is empty. It must hold one JSON object a line")
+
+
+def from_hub(source: HubDataset) -> Iterator[Raw]:
+    """Rows of a hub data set, by name and revision.
+
+    Raises:
+        UserError: it is unknown, or not in the local cache while the hub is switched off.
+    """
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetNotFoundError
+
+    try:
+        rows = load_dataset(source.name, revision=source.revision, split=source.split)
+    except (DatasetNotFoundError, ConnectionError, FileNotFoundError, ValueError, OSError) as error:
+        offline = os.environ.get("HF_HUB_OFFLINE") == "1"
+        mend = (
+            "HF_HUB_OFFLINE=1 keeps it from being asked for; unset it, or fill"
+            if offline
+            else "Check name, revision and network, or fill"
+        )
+        raise UserError(
+            f"data set {source.name!r} at revision {source.revision!r}, split {source.split!r}, cannot be loaded "
+            f"({type(error).__name__}). {mend} the local cache (HF_HOME)"
+        ) from None
+    for number, row in enumerate(rows):
+        yield f"{source.name} row {number}", row
+
+
+def _open(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+
+
+def _parse(line: bytes) -> object | BadRow:
+    try:
+        return json.loads(line.decode("utf-8"))  # type: ignore[no-any-return]
+    except UnicodeDecodeError as error:
+        return BadRow("not_utf8", f"byte {error.start}: {line[error.start : error.start + 8]!r}")
+    except (ValueError, RecursionError) as error:
+        return BadRow("not_json", f"{error}")

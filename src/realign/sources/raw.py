@@ -1,0 +1,96 @@
+"""What a raw row is once it is understood, and what it can be refused for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from realign.core.ids import Message
+
+
+@dataclass(frozen=True)
+class RawResponse:
+    """One response of a raw row, as it came.
+
+    Attributes:
+        text: the response.
+        generator: who wrote it, where the data says.
+        scores: by annotator; higher is better.
+    """
+
+    text: str
+    generator: str | None = None
+    scores: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RawRow:
+    """A conversation and its responses.
+
+    Attributes:
+        messages: the conversation, ending with a user turn.
+        responses: in the data's order; may be empty for data of prompts only.
+        rule: JSON of the builtin task's quality rule.
+    """
+
+    messages: list[Message]
+    responses: list[RawResponse]
+    rule: str | None = None
+
+
+class BadRow(Exception):
+    """A raw row that cannot be used.
+
+    Args:
+        reason: a short code for the quarantine table.
+        detail: what was found.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+def text_of(row: dict[str, object], key: str) -> str:
+    """The string under `key`.
+
+    Raises:
+        BadRow: it is absent or no string.
+    """
+    value = row.get(key)
+    if not isinstance(value, str):
+        raise BadRow("wrong_type", f"{key!r} must be text, it is {_kind(value)}")
+    return value
+
+
+def number_of(value: object, key: str) -> float:
+    """A finite number.
+
+    Raises:
+        BadRow: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
+        raise BadRow("wrong_type", f"{key!r} must be a finite number, it is {_kind(value)}")
+    return float(value)
+
+
+def as_object(row: object) -> dict[str, object]:
+    """A JSON object.
+
+    Raises:
+        BadRow: it is something else.
+    """
+    if not isinstance(row, dict):
+        raise BadRow("wrong_type", f"a row must be a JSON object, this is {_kind(row)}")
+    return row
+
+
+def _kind(value: object) -> str:
+    names = {
+        dict: "an object",
+        list: "a list",
+        str: "text",
+        bool: "true/false",
+        type(None): "missing or null",
+    }
+    return names.get(type(value), f"the number {value}")

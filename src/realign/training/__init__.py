@@ -1,0 +1,1 @@
+"""Training with TRL: supervised and DPO, deterministic, resumable, with our own log."""

@@ -1,0 +1,75 @@
+"""What every training here shares: arguments, progress, and checkpoints that are known to be whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from realign.core.progress import progress
+from realign.models.load import has_bf16
+
+_MARK = "COMPLETE"
+
+
+def arguments(folder: Path, seed: int) -> dict[str, Any]:
+    """Trainer arguments that hold everywhere: no telemetry, no library defaults that move numbers."""
+    import torch
+
+    cuda = torch.cuda.is_available()
+    return {
+        "output_dir": str(folder),
+        "seed": seed,
+        "data_seed": seed,
+        "report_to": "none",
+        "use_cpu": not cuda,
+        "bf16": has_bf16(),
+        "gradient_checkpointing": cuda,
+        "dataloader_pin_memory": cuda,
+        "lr_scheduler_type": "cosine",
+        "weight_decay": 0.0,
+        "disable_tqdm": True,
+        "save_strategy": "steps",
+        "save_total_limit": 2,
+        "logging_strategy": "steps",
+    }
+
+
+class Watch(TrainerCallback):  # type: ignore[misc]
+    """Shows progress, and marks a checkpoint as whole once everything of it is on disk."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._bar: Any = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Open the bar."""
+        self._bar = progress(state.max_steps, self._what, "steps", done=state.global_step)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Move the bar."""
+        self._bar.update(1)
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any
+    ) -> None:
+        """Show the loss."""
+        if self._bar is not None and logs and "loss" in logs:
+            self._bar.set_postfix_str(f"loss {float(logs['loss']):.3f}", refresh=False)
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Mark the checkpoint."""
+        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _MARK).touch()
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Close the bar."""
+        self._bar.close()
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """The newest whole checkpoint; one that was being written when the run was killed is not."""
+    marked = [mark.parent for mark in folder.glob(f"checkpoint-*/{_MARK}")]
+    newest: Sequence[Path] = sorted(marked, key=lambda p: int(p.name.split("-")[1]))
+    return str(newest[-1]) if newest else None

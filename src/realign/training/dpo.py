@@ -1,0 +1,127 @@
+"""DPO with TRL and LoRA; the reference is the same model with the adapter switched off."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from realign.core import schemas
+from realign.core.ids import load_messages
+from realign.core.params import Train
+
+# What evaluate must know of the training, kept with the weights.
+RECORD = "training.json"
+
+
+def train_dpo(
+    model: Any,
+    tokenizer: Any,
+    preferences: pd.DataFrame,
+    settings: Train,
+    *,
+    seed: int,
+    checkpoints: Path,
+) -> tuple[Any, pd.DataFrame]:
+    """Train a LoRA adapter on preferences (Rafailov et al. 2023, eq. 7, for loss_type sigmoid).
+
+    The number of steps follows from the data, so the learning rate ends where the data ends.
+
+    Args:
+        model: the base policy.
+        tokenizer: with a chat template.
+        preferences: the preferences table, in the order of its key.
+        settings: beta, losses, optimiser, LoRA.
+        seed: order of the data and start of the adapter.
+        checkpoints: a folder that names this very training.
+
+    Returns:
+        The trained PEFT model and the curve table.
+    """
+    from datasets import Dataset
+    from peft import LoraConfig
+    from transformers import PrinterCallback
+    from trl import DPOConfig, DPOTrainer
+
+    from realign.training.common import Watch, arguments, last_checkpoint
+
+    data = Dataset.from_dict(
+        {
+            "prompt": [load_messages(text) for text in preferences["messages"]],
+            "chosen": [[{"role": "assistant", "content": text}] for text in preferences["chosen"]],
+            "rejected": [[{"role": "assistant", "content": text}] for text in preferences["rejected"]],
+        }
+    )
+    lora = settings.lora
+    config = DPOConfig(
+        **arguments(checkpoints, seed),
+        beta=settings.beta,
+        loss_type=list(settings.loss_type),
+        loss_weights=settings.loss_weights,
+        label_smoothing=settings.label_smoothing,
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch_size,
+        gradient_accumulation_steps=settings.gradient_accumulation,
+        learning_rate=settings.learning_rate,
+        warmup_steps=settings.warmup_share,
+        max_length=settings.max_length,
+        precompute_ref_log_probs=True,
+        logging_steps=settings.log_every,
+        save_steps=settings.checkpoint_every,
+    )
+    trainer = DPOTrainer(
+        model=model,
+        args=config,
+        train_dataset=data,
+        processing_class=tokenizer,
+        peft_config=LoraConfig(
+            r=lora.r,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules=lora.target_modules,
+            task_type="CAUSAL_LM",
+        ),
+        callbacks=[Watch("train")],
+    )
+    trainer.remove_callback(PrinterCallback)  # the bar shows the loss
+    trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
+    return trainer.model, _curve(trainer.state.log_history)
+
+
+def save_adapter(model: Any, folder: Path, settings: Train) -> None:
+    """Save the adapter so that the same training gives the same bytes, and names no place."""
+    model.save_pretrained(folder, safe_serialization=True)
+    (folder / "README.md").unlink(missing_ok=True)
+    path = folder / "adapter_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = "models/base"
+    if isinstance(config["target_modules"], list):
+        config["target_modules"] = sorted(config["target_modules"])  # a set's order follows the hash seed
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    record = {
+        "beta": settings.beta,
+        "loss_type": list(settings.loss_type),
+        "max_length": settings.max_length,
+    }
+    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _curve(history: list[dict[str, Any]]) -> pd.DataFrame:
+    rows = [
+        (
+            int(row["step"]),
+            float(row["loss"]),
+            row.get("rewards/margins"),
+            row.get("rewards/accuracies"),
+            float(row["learning_rate"]),
+            row.get("grad_norm"),
+        )
+        for row in history
+        if "loss" in row
+    ]
+    frame = pd.DataFrame(rows, columns=schemas.CURVE.names).astype(
+        {"reward_margin": "float64", "reward_accuracy": "float64", "grad_norm": "float64"}
+    )
+    return frame.drop_duplicates("step", keep="last")

@@ -1,0 +1,72 @@
+"""Supervised training with TRL: a built model from scratch, or SFT of a loaded one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from realign.core.ids import Message
+from realign.core.params import Supervised
+
+
+def train_supervised(
+    model: Any,
+    tokenizer: Any,
+    examples: Sequence[tuple[list[Message], str]],
+    settings: Supervised,
+    *,
+    seed: int,
+    checkpoints: Path,
+    what: str,
+) -> Any:
+    """Train `model` on the answers of (conversation, answer) examples, in place.
+
+    Goes on from the last whole checkpoint in `checkpoints`.
+
+    Args:
+        model: a causal language model.
+        tokenizer: with a chat template.
+        examples: conversations with the answer to learn.
+        settings: steps, batch size, learning rate, length.
+        seed: order of the data.
+        checkpoints: a folder that names this very training.
+        what: name on the progress bar.
+
+    Returns:
+        The trained model.
+    """
+    from datasets import Dataset
+    from transformers import PrinterCallback
+    from trl import SFTConfig, SFTTrainer
+
+    from realign.training.common import Watch, arguments, last_checkpoint
+
+    data = Dataset.from_dict(
+        {
+            "prompt": [messages for messages, _ in examples],
+            "completion": [[{"role": "assistant", "content": text}] for _, text in examples],
+        }
+    )
+    config = SFTConfig(
+        **arguments(checkpoints, seed),
+        max_steps=settings.steps,
+        per_device_train_batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        warmup_steps=min(20, settings.steps // 10),
+        max_length=settings.max_length,
+        completion_only_loss=True,
+        packing=False,
+        logging_steps=20,
+        save_steps=max(50, settings.steps // 4),
+    )
+    trainer = SFTTrainer(
+        model=model,
+        args=config,
+        train_dataset=data,
+        processing_class=tokenizer,
+        callbacks=[Watch(what)],
+    )
+    trainer.remove_callback(PrinterCallback)  # the bar shows the loss
+    trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
+    return trainer.model
