@@ -60,8 +60,9 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             self._bar.set_postfix_str(f"loss {float(logs['loss']):.3f}", refresh=False)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Mark the checkpoint."""
-        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _MARK).touch()
+        """Mark the checkpoint; not the last one, because a trainer resumed there takes one step too many."""
+        if state.global_step < state.max_steps:
+            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _MARK).touch()
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Close the bar."""
