@@ -10,6 +10,7 @@ import json
 import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -17,7 +18,14 @@ from families import FAMILIES, Item, seeded
 
 TASKS_FILE = Path(__file__).with_name("tasks.jsonl")
 PROMPTS_PER_FAMILY = 80
-ROSTER = ("author-good",) * 3 + ("author-fair",) * 3 + ("author-poor",) * 2
+ROSTER = ("author-good",) * 2 + ("author-fair",) * 2 + ("author-poor",)
+# Every question is asked plainly and once in one of these ways.
+ADDRESSES = (
+    "Hello. {}",
+    "I have a question. {}",
+    "Please help me. {}",
+    "{} Thank you.",
+)
 
 Voice = Callable[[Item, random.Random], str]
 
@@ -215,12 +223,17 @@ def main(arguments: list[str] | None = None) -> int:
 def compose() -> str:
     """The whole data set as JSON lines, the families taking turns."""
     chosen = [_choose(name, make()) for name, make in FAMILIES.items()]
-    items = chain.from_iterable(zip(*chosen, strict=True))
+    items = chain.from_iterable(_asked(item) for turn in zip(*chosen, strict=True) for item in turn)
     return "".join(json.dumps(_record(item), ensure_ascii=False) + "\n" for item in items)
 
 
 def _choose(family: str, items: list[Item]) -> list[Item]:
     return seeded("choose", family).sample(items, PROMPTS_PER_FAMILY)
+
+
+def _asked(item: Item) -> tuple[Item, Item]:
+    address = seeded("address", item.prompt).choice(ADDRESSES)
+    return item, replace(item, prompt=address.format(item.prompt))
 
 
 def _record(item: Item) -> dict[str, object]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from realign.core import ids
 from realign.core.errors import UserError
+from realign.core.hub import snapshot
 from realign.core.params import Model
 
 if TYPE_CHECKING:
     import torch
-
-_FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
 
 
 def device() -> torch.device:
@@ -50,7 +48,7 @@ def pinned(model: Model, key: str) -> Path:
                 f"what you want, set {key}.revision={found}"
             )
     else:
-        folder = _from_hub(name, revision, key)
+        folder = snapshot(name, revision, "model", key)
     if not list(folder.rglob("*.safetensors")):
         raise UserError(
             f"{key}: {name} has no .safetensors weights; other formats can run code and are not loaded"
@@ -116,27 +114,6 @@ def load_reward(model: Model) -> tuple[Any, Any]:
             f"label.reward_model: {model.name} has {reward.config.num_labels} outputs, a reward has one"
         )
     return reward.eval().to(device()), tokenizer
-
-
-def _from_hub(name: str, revision: str, key: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=_FILES))
-    except HFValidationError:
-        raise UserError(f"{key}: {name!r} is neither a folder here nor a hub name (owner/name)") from None
-    except Exception as error:  # the hub client raises dozens of kinds for "not to be had"
-        offline = os.environ.get("HF_HUB_OFFLINE") == "1"
-        mend = (
-            "HF_HUB_OFFLINE=1 keeps the hub from being asked: unset it"
-            if offline
-            else "Check name, revision, network"
-        )
-        raise UserError(
-            f"{key}: {name!r} at revision {revision!r} cannot be had ({type(error).__name__}). {mend}, or fill the "
-            "local cache (HF_HOME)"
-        ) from None
 
 
 def _first_line(error: Exception) -> str:

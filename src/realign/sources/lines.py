@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
 from realign.core.errors import UserError
+from realign.core.hub import snapshot
 from realign.core.params import HubDataset
 from realign.sources.raw import BadRow
 
@@ -48,20 +48,14 @@ def from_hub(source: HubDataset) -> Iterator[Raw]:
         UserError: it is unknown, or not in the local cache while the hub is switched off.
     """
     from datasets import load_dataset
-    from datasets.exceptions import DatasetNotFoundError
 
+    folder = snapshot(str(source.name), str(source.revision), "dataset", "prepare.hub")
     try:
-        rows = load_dataset(source.name, revision=source.revision, split=source.split)
-    except (DatasetNotFoundError, ConnectionError, FileNotFoundError, ValueError, OSError) as error:
-        offline = os.environ.get("HF_HUB_OFFLINE") == "1"
-        mend = (
-            "HF_HUB_OFFLINE=1 keeps it from being asked for; unset it, or fill"
-            if offline
-            else "Check name, revision and network, or fill"
-        )
+        rows = load_dataset(str(folder), split=source.split)
+    except (ValueError, OSError) as error:
+        words = str(error).strip().splitlines()[0]
         raise UserError(
-            f"data set {source.name!r} at revision {source.revision!r}, split {source.split!r}, cannot be loaded "
-            f"({type(error).__name__}). {mend} the local cache (HF_HOME)"
+            f"prepare.hub: split {source.split!r} of {source.name!r} cannot be read: {words}"
         ) from None
     for number, row in enumerate(rows):
         yield f"{source.name} row {number}", row

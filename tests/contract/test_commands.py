@@ -1,0 +1,66 @@
+"""The commands answer quickly, and every command that the documentation names exists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli import app
+
+HOME = Path(__file__).parents[2]
+DOCUMENTS = [HOME / name for name in ("README.md", "CONTRIBUTING.md", "docs/operations.md")]
+
+
+def test_help_answers_within_a_second() -> None:
+    times = []
+    for _ in range(3):
+        start = time.monotonic()
+        done = subprocess.run([sys.executable, "-m", "flows.cli", "--help"], cwd=HOME, capture_output=True, check=True)
+        times.append(time.monotonic() - start)
+        assert b"run" in done.stdout
+    assert min(times) < 1
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys, flows.cli; print([m for m in ('torch', 'prefect', 'pandas', 'dvc') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=HOME, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def _documented() -> list[tuple[str, str]]:
+    found = []
+    for document in DOCUMENTS:
+        for block in re.findall(r"```(?:sh|bash|console)\n(.*?)```", document.read_text(), re.S):
+            for line in block.splitlines():
+                command = line.split("#")[0].strip().removeprefix("$ ")
+                if command:
+                    found.append((document.name, command))
+    return found
+
+
+def test_documents_hold_commands() -> None:
+    assert len(_documented()) >= 10
+
+
+@pytest.mark.parametrize(("document", "command"), _documented() or [("", "")])
+def test_documented_command_exists(document: str, command: str) -> None:
+    words = [word for word in command.split() if "=" not in word or word.startswith("-")]
+    program = Path(words[0]).name
+    if program == "realign":
+        result = CliRunner().invoke(app, [words[1], "--help"])
+        assert result.exit_code == 0, command
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", result.output)
+        for option in (word for word in words[2:] if word.startswith("--")):
+            assert option.split("=")[0] in plain, f"{command}: no {option}"
+    elif program == "make":
+        targets = set(re.findall(r"^([a-z-]+):", (HOME / "Makefile").read_text(), re.M))
+        assert set(words[1:]) <= targets, command
+    else:
+        known = {"dvc", "prefect", "git", "python", "pytest", "export", "cd", "pip", "source", "head"}
+        assert program in known, command

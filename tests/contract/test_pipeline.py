@@ -1,0 +1,100 @@
+"""dvc.yaml, the stage table, the flow and the code say the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import grimp
+import pytest
+from ruamel.yaml import YAML
+
+from realign import stage
+from realign.core import params
+from realign.core.artifacts import ARTIFACTS
+
+HOME = Path(__file__).parents[2]
+PIPELINE: dict[str, Any] = YAML(typ="safe").load((HOME / "dvc.yaml").read_text())
+
+
+def _outs(entry: dict[str, Any]) -> set[str]:
+    listed = [*entry.get("outs", []), *entry.get("metrics", [])]
+    return {next(iter(out)) if isinstance(out, dict) else out for out in listed}
+
+
+def _paths(names: list[str]) -> set[str]:
+    return {"${prepare.path}" if name == "raw" else ARTIFACTS[name].path for name in names}
+
+
+def test_stages_are_the_same_and_in_order() -> None:
+    assert tuple(PIPELINE["stages"]) == stage.STAGES
+
+
+@pytest.mark.parametrize("name", stage.STAGES)
+def test_stage_reads_and_writes_what_dvc_tracks(name: str) -> None:
+    entry = PIPELINE["stages"][name]
+    assert entry["cmd"] == f"python -m realign.stage {name}"
+    assert {dep for dep in entry["deps"] if not dep.startswith("src/")} == _paths(stage.reads(name))
+    assert _outs(entry) == _paths(stage.writes(name))
+    assert set(entry["params"]) == set(stage.sections(name))
+
+
+@pytest.mark.parametrize("name", stage.STAGES)
+def test_deps_name_all_code_that_a_stage_stands_on(name: str) -> None:
+    graph = grimp.build_graph("realign")
+    module = f"realign.stages.{name}"
+    rooms = {m.split(".")[1] for m in graph.find_upstream_modules(module) if m.count(".") >= 1}
+    code = {dep for dep in PIPELINE["stages"][name]["deps"] if dep.startswith("src/")}
+    wanted = {f"src/realign/{room}" for room in rooms - {"stages"}} | {f"src/realign/stages/{name}.py"}
+    assert code == wanted
+
+
+def test_outputs_belong_to_one_stage_and_inputs_come_from_above() -> None:
+    known: set[str] = {"raw"}
+    for name in stage.STAGES:
+        assert set(stage.reads(name)) <= known, name
+        written = set(stage.writes(name))
+        assert not written & known
+        known |= written
+    assert known - {"raw"} == set(ARTIFACTS)
+
+
+def test_every_section_of_params_is_read_by_a_stage() -> None:
+    read = {key for name in stage.STAGES for key in stage.sections(name)}
+    keys = {field.alias or name for name, field in params.Params.model_fields.items()}
+    assert read == keys
+
+
+def test_nothing_persists_between_runs_behind_dvcs_back() -> None:
+    text = (HOME / "dvc.yaml").read_text()
+    assert "persist" not in text and "always_changed" not in text and "frozen" not in text
+
+
+def test_plots_are_outputs() -> None:
+    outs = set().union(*(_outs(entry) for entry in PIPELINE["stages"].values()))
+    files = {file for plot in PIPELINE["plots"] for entry in plot.values() for file in entry["y"]}
+    assert files <= outs
+
+
+def test_make_clean_removes_every_output() -> None:
+    recipe = (HOME / "Makefile").read_text().split("\nclean:")[1]
+    outs = set().union(*(_outs(entry) for entry in PIPELINE["stages"].values()))
+    words = recipe.split()
+    left = [out for out in outs if not any(out == word or out.startswith(f"{word}/") for word in words)]
+    assert left == []
+
+
+def test_shipped_params_are_the_demo_profile() -> None:
+    assert (HOME / "params.yaml").read_bytes() == (HOME / "profiles/demo.yaml").read_bytes()
+
+
+def test_data_dictionary_is_written_from_the_schemas() -> None:
+    from realign.core import dictionary
+
+    text = (HOME / "data/README.md").read_text()
+    assert dictionary.markdown().strip() in text
+
+
+def test_switches_against_telemetry_are_in_dvcs_config() -> None:
+    config = (HOME / ".dvc/config").read_text()
+    assert "analytics = false" in config and "check_update = false" in config

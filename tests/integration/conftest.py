@@ -1,0 +1,51 @@
+"""One small run, made once, from which the tests of a finished project start."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from workspace import Workspace, fresh
+
+_HOOK = Path(__file__).parent / "connection_log"
+
+
+def _offline_prefix() -> list[str]:
+    """A command prefix that leaves only loopback, where the machine allows it."""
+    for line in (["unshare", "--net"], ["unshare", "--map-root-user", "--net"]):
+        probe = [*line, "sh", "-c", "ip link set lo up"]
+        if shutil.which("unshare") and subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+            return [*line, "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    return []
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A project after `realign run --profile ci`, run without any network where that can be had.
+
+    Every Python process of the run logs its connections to `connections.log`.
+    """
+    folder = tmp_path_factory.mktemp("finished")
+    workspace = fresh(folder / "project")
+    log = folder / "connections.log"
+    workspace.environment = {"REALIGN_CONNECTION_LOG": str(log)}
+    environment = workspace.env()
+    environment["PYTHONPATH"] = f"{_HOOK}:{environment['PYTHONPATH']}"
+    done = subprocess.run(
+        [*_offline_prefix(), sys.executable, "-m", "flows.cli", "run", "--profile", "ci"],
+        cwd=workspace.root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    (folder / "output.txt").write_text(done.stdout)
+    assert done.returncode == 0, done.stdout[-4000:]
+    workspace.environment = {}
+    workspace.commit("first run")
+    return workspace

@@ -1,0 +1,138 @@
+"""Loading: pinned by content, safetensors only, one clear line when it fails."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors import SafetensorError
+from transformers import LlamaForSequenceClassification
+from unit_builders import model_named
+
+from realign.core import ids
+from realign.core.errors import UserError
+from realign.core.params import Model
+from realign.models.load import load_causal, load_reward, pinned
+
+
+@pytest.fixture
+def copied(tiny_folder, tmp_path):
+    """A copy of the tiny policy to damage."""
+    return shutil.copytree(tiny_folder, tmp_path / "copy")
+
+
+def change_config(folder, **changes):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_policy_is_loaded_in_evaluation_with_left_padding(tiny):
+    model, tokenizer = tiny
+    assert not model.training
+    assert model.dtype == torch.float32
+    assert tokenizer.padding_side == "left"
+
+
+def test_a_folder_is_pinned_by_its_content(tiny_folder):
+    assert pinned(model_named(tiny_folder), "base.model") == tiny_folder
+
+
+def test_another_content_names_the_digest_that_would_fit(copied):
+    right = ids.folder_digest(copied)
+    with pytest.raises(UserError, match=rf"has revision {right}.*says 'abc'.*base\.model\.revision={right}"):
+        pinned(Model(name=str(copied), revision="abc"), "base.model")
+    named = model_named(copied)
+    (copied / "added.txt").write_text("x")
+    with pytest.raises(UserError, match="base.model: the folder"):
+        pinned(named, "base.model")
+
+
+def test_weights_that_can_run_code_are_refused(copied):
+    (copied / "model.safetensors").unlink()
+    torch.save({"weight": torch.zeros(1)}, copied / "pytorch_model.bin")
+    with pytest.raises(UserError, match=r"label\.x: .*no \.safetensors weights; other formats can run code"):
+        pinned(model_named(copied), "label.x")
+    with pytest.raises(UserError, match="is not a causal language model"):
+        load_causal(copied)
+
+
+def test_a_hub_name_is_not_asked_for_while_the_hub_is_off():
+    with pytest.raises(UserError, match=r"base\.model: 'owner/none' at revision 'abc' cannot be had"):
+        pinned(Model(name="owner/none", revision="abc"), "base.model")
+
+
+def test_what_is_neither_folder_nor_hub_name_is_said_so():
+    with pytest.raises(UserError, match="neither a folder here nor a hub name"):
+        pinned(Model(name="models/that/is/not/there", revision="abc"), "base.model")
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer.json"])
+@pytest.mark.parametrize("content", [None, "{"])
+def test_a_folder_that_is_no_model_is_one_line(copied, file, content):
+    (copied / file).unlink()
+    if content:
+        (copied / file).write_text(content)
+    with pytest.raises(UserError, match=r"^base: copy is not a causal language model: [^\n]+$"):
+        load_causal(copied)
+
+
+def test_an_unknown_architecture_is_one_line(copied):
+    change_config(copied, model_type="nonsense")
+    with pytest.raises(UserError, match="nonsense"):
+        load_causal(copied, key="base.model")
+
+
+@pytest.mark.xfail(strict=True, raises=SafetensorError, reason="SafetensorError is none of the errors caught")
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_cut_weights_are_one_line(copied, share):
+    weights = copied / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(UserError, match="base: copy"):
+        load_causal(copied)
+
+
+@pytest.mark.xfail(strict=True, raises=RuntimeError, reason="a shape mismatch is none of the errors caught")
+def test_weights_of_another_shape_are_one_line(copied):
+    change_config(copied, hidden_size=64)
+    with pytest.raises(UserError, match="base: copy"):
+        load_causal(copied)
+
+
+@pytest.mark.xfail(strict=True, reason="weights that are missing are filled with random ones, without a word")
+def test_missing_weights_are_refused(copied):
+    change_config(copied, num_hidden_layers=3)
+    with pytest.raises(UserError, match="base: copy"):
+        load_causal(copied)
+
+
+@pytest.mark.xfail(strict=True, reason="a causal model's missing score head is random, and its verdicts with it")
+def test_a_reward_model_without_a_head_is_refused(copied):
+    change_config(copied, num_labels=1, id2label={"0": "reward"}, label2id={"reward": 0})
+    with pytest.raises(UserError, match="label.reward_model"):
+        load_reward(model_named(copied))
+
+
+def test_a_classifier_with_two_outputs_is_no_reward_model(tiny, tmp_path):
+    model, tokenizer = tiny
+    config = type(model.config)(**model.config.to_dict() | {"num_labels": 2})
+    LlamaForSequenceClassification(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=r"label\.reward_model: .* has 2 outputs, a reward has one"):
+        load_reward(model_named(tmp_path))
+
+
+def test_code_that_came_with_a_model_is_run_only_if_a_parameter_says_so(copied, tmp_path):
+    ran = tmp_path / "ran"
+    (copied / "modeling_x.py").write_text(
+        "from pathlib import Path\n"
+        "from transformers import LlamaConfig, LlamaForCausalLM\n"
+        f"Path({str(ran)!r}).touch()\n"
+        "class XConfig(LlamaConfig):\n    model_type = 'xx'\n"
+        "class XForCausalLM(LlamaForCausalLM):\n    config_class = XConfig\n"
+    )
+    auto = {"AutoConfig": "modeling_x.XConfig", "AutoModelForCausalLM": "modeling_x.XForCausalLM"}
+    change_config(copied, model_type="xx", auto_map=auto, architectures=["XForCausalLM"])
+    with pytest.raises(UserError, match="custom code"):
+        load_causal(copied)
+    assert not ran.exists()

@@ -1,0 +1,109 @@
+"""Small tables, settings and models that the unit tests are made of."""
+
+import copy
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+
+from realign.core import ids, params, schemas
+
+ROOT = Path(__file__).parents[2]
+WORDS = (
+    "What is two plus three?",
+    "The answer is five, thank you.",
+    "Name a colour that you like.",
+    "Blue is a colour, and so is red.",
+    "Please say good bye to them all.",
+)
+
+
+@cache
+def _demo() -> dict[str, Any]:
+    text = (ROOT / "profiles" / "demo.yaml").read_text(encoding="utf-8")
+    found: dict[str, Any] = YAML(typ="safe").load(text)
+    return found
+
+
+def raw_params() -> dict[str, Any]:
+    """The embedded default, as a plain dictionary of one's own."""
+    return copy.deepcopy(_demo())
+
+
+def section(name: str, **changes: Any) -> Any:
+    """One typed section of the embedded default, with other values; no check across sections."""
+    model = params.Params.model_fields["validation" if name == "validate" else name].annotation
+    return model(**{**raw_params()[name], **changes})
+
+
+def model_named(folder: Path) -> params.Model:
+    """A model section that names this folder by its content."""
+    return params.Model(name=str(folder), revision=ids.folder_digest(folder))
+
+
+def tiny_model(seed: int = 3) -> tuple[Any, Any]:
+    """A tiny policy whose logits are spread enough to tell tokens apart, with its tokenizer."""
+    import torch
+
+    from realign.models.tiny import build_model, build_tokenizer
+
+    tokenizer = build_tokenizer(WORDS, 300)
+    shape = {"hidden_size": 32, "intermediate_size": 64, "layers": 2, "heads": 2, "max_positions": 128}
+    model = build_model(params.Architecture(vocab_size=300, **shape), tokenizer, seed)
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.ndim > 1:
+                weight.mul_(4.0)
+    return model.eval(), tokenizer
+
+
+def turns(text: str) -> str:
+    """The JSON of a conversation of one user turn."""
+    return ids.dump_messages([{"role": "user", "content": text}])
+
+
+@dataclass
+class World:
+    """Tables that fit together: prompts with a rule each, K scored responses, vectors, all pairs' parts."""
+
+    prompts: pd.DataFrame
+    given: pd.DataFrame
+    scores: pd.DataFrame
+    responses: pd.DataFrame
+    embeddings: pd.DataFrame
+
+
+def world(train: int = 8, held_out: int = 4, k: int = 4, seed: int = 0) -> World:
+    """The first response of each prompt is right; the later ones are ever further off and longer."""
+    random = np.random.default_rng(seed)
+    prompts, given, scores, responses, vectors = [], [], [], [], []
+    for number in range(train + held_out):
+        question = f"What is {number} plus {number}?"
+        prompt = ids.prompt_id([{"role": "user", "content": question}])
+        rule = json.dumps({"task": "arithmetic", "answer": 2 * number, "given": [number]})
+        split = "train" if number < train else "eval"
+        prompts.append((prompt, turns(question), split, ids.digest("group", question), rule))
+        for place in range(k):
+            text = f"The answer is {2 * number + place}{', I think' * place}."
+            response = ids.response_id(prompt, text)
+            given.append((prompt, response, text, "author"))
+            scores.append((prompt, response, "score", 1.0 - place / 10))
+            responses.append((prompt, response, place, text, "author", "given", 5 + 3 * place))
+            vectors.append((response, random.normal(size=6).astype("float32")))
+    return World(
+        pd.DataFrame(prompts, columns=schemas.PROMPTS.names),
+        pd.DataFrame(given, columns=schemas.GIVEN.names),
+        pd.DataFrame(scores, columns=schemas.SCORES.names),
+        pd.DataFrame(responses, columns=schemas.RESPONSES.names),
+        pd.DataFrame(vectors, columns=schemas.EMBEDDINGS.names),
+    )
+
+
+def shuffled(frame: pd.DataFrame, seed: int = 1) -> pd.DataFrame:
+    """The same rows in another order."""
+    return frame.sample(frac=1, random_state=seed).reset_index(drop=True)
