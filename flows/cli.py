@@ -61,7 +61,7 @@ def status() -> None:
     root = project.find()
     project.check(root)
     stale = dvc_cli.status(root)
-    for line in status_words.lines(stale):
+    for line in status_words.lines(stale, root):
         _console.print(line, highlight=False, markup=False)
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+
+from realign.core.params import PARAMS_FILE
 from realign.stage import STAGES
 
 _WORDS = {
@@ -15,7 +19,7 @@ _WORDS = {
 }
 
 
-def lines(stale: Mapping[str, list[Any]]) -> Iterator[str]:
+def lines(stale: Mapping[str, list[Any]], root: Path) -> Iterator[str]:
     """A line a stage: up to date, stale with reasons, or below a stale one."""
     if not stale:
         yield "all stages are up to date"
@@ -23,30 +27,56 @@ def lines(stale: Mapping[str, list[Any]]) -> Iterator[str]:
     above: str | None = None
     for name in STAGES:
         if name in stale:
-            reasons = list(_reasons(stale[name]))
             yield f"{name}: stale"
-            yield from (f"    {reason}" for reason in reasons)
+            yield from (f"    {reason}" for reason in _reasons(name, stale[name], root))
             above = above or name
         elif above:
             yield f"{name}: will be looked at again after {above}"
         else:
             yield f"{name}: up to date"
-    others = [name for name in stale if name not in STAGES]
-    yield from (f"{name}: {', '.join(_reasons(stale[name]))}" for name in others)
+    for name in set(stale) - set(STAGES):
+        yield f"{name}: {', '.join(_reasons(name, stale[name], root))}"
 
 
-def _reasons(entries: list[Any]) -> Iterator[str]:
+def _reasons(stage: str, entries: list[Any], root: Path) -> Iterator[str]:
     for entry in entries:
         if isinstance(entry, str):
-            yield {
-                "changed command": "its command changed",
-                "always changed": "it has no outputs",
-            }.get(entry, entry)
+            yield {"changed command": "its command changed"}.get(entry, entry)
             continue
         for kind, found in entry.items():
             what = {"changed deps": "input", "changed outs": "output"}.get(kind, kind)
             for path, state in found.items() if isinstance(found, dict) else ():
-                if isinstance(state, dict):  # params: {key: state}
-                    yield from (f"parameter {key} {_WORDS.get(s, s)}" for key, s in state.items())
+                if path == PARAMS_FILE:
+                    yield from _parameters(stage, root)
                 else:
                     yield f"{what} {path} {_WORDS.get(state, state)}"
+
+
+def _parameters(stage: str, root: Path) -> Iterator[str]:
+    """DVC tracks whole sections; what changed inside is the difference to what dvc.lock holds."""
+    lock = _yaml(root / "dvc.lock").get("stages", {}).get(stage, {}).get("params", {}).get(PARAMS_FILE)
+    if lock is None:
+        yield "it has never run here"
+        return
+    now = _leaves(_yaml(root / PARAMS_FILE))
+    for key, value in _leaves(lock).items():
+        if now.get(key, ...) != value:
+            yield f"parameter {key} changed from {value} to {now.get(key, 'nothing')}"
+    sections = tuple(lock)
+    for key in now.keys() - _leaves(lock).keys():
+        if key.split(".")[0] in sections:
+            yield f"parameter {key} is new"
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    return (YAML(typ="safe").load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            found |= _leaves(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found

@@ -86,10 +86,10 @@ def test_changed_beta_reruns_train_evaluate_and_report_alone(project: Workspace)
 def test_status_names_what_is_stale_and_why(finished: Workspace, tmp_path: Path) -> None:
     project = finished.copy(tmp_path / "project")
     settings = project.root / "params.yaml"
-    settings.write_text(settings.read_text().replace("beta: 0.1 ", "beta: 0.3 "))
+    settings.write_text(settings.read_text().replace("beta: 0.3 ", "beta: 0.4 "))
     (project.root / "data" / "embeddings.parquet").unlink()
     said = project.realign("status").stdout
-    assert "parameter train.beta changed" in said
+    assert "parameter train.beta changed from 0.3 to 0.4" in said
     assert "output data/embeddings.parquet missing" in said
     assert "prepare: up to date" in said
 

@@ -10,7 +10,7 @@ NAMED = {"name": "owner/name", "revision": "abc"}
 
 
 def edited(changes):
-    """The embedded default with {dotted key: value}."""
+    """A good file with {dotted key: value}."""
     raw = raw_params()
     for key, value in changes.items():
         *sections, last = key.split(".")

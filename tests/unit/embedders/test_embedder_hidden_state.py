@@ -1,5 +1,6 @@
 """hidden_state: the mean over a text's own tokens of the last layer, to the digit, in any batch."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -38,10 +39,15 @@ def save(folder: Path, kind: str = "Llama", padding_side: str = "left", adds_bos
     return folder
 
 
+@cache
+def loaded(folder: Path):
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    return model, build_tokenizer(WORDS, 300)
+
+
 def by_hand(folder: Path, text: str, limit: int = 96) -> np.ndarray:
     """One text alone, no batch, no padding, no mask, no tokenizer's extras."""
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    tokenizer = build_tokenizer(WORDS, 300)
+    model, tokenizer = loaded(folder)
     tokens = tokenizer.convert_tokens_to_ids(tokenizer.tokenize(text))[:limit]
     with torch.inference_mode():
         hidden = model(torch.tensor([tokens]), output_hidden_states=True).hidden_states[-1][0]

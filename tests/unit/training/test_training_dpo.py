@@ -1,0 +1,156 @@
+"""DPO on the tiny policy: it learns, it repeats to the byte, it goes on from where it was killed."""
+
+import json
+import shutil
+import typing
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from unit_builders import section, turns
+
+from realign.core import ids, params, schemas
+from realign.core.artifacts import conform
+from realign.models.load import load_causal, load_policy
+from realign.training.common import last_checkpoint
+from realign.training.dpo import save_adapter, train_dpo
+from realign.training.supervised import train_supervised
+
+SETTINGS = section(
+    "train",
+    batch_size=2,
+    epochs=1.0,
+    checkpoint_every=2,
+    log_every=1,
+    learning_rate=0.01,
+    warmup_share=0.0,
+    max_length=96,
+)
+
+
+def preferences(count=6):
+    rows = []
+    for i in range(count):
+        prompt = ids.digest("p", str(i))
+        rows.append((f"pair{i}", prompt, turns(f"Question {i}?"), "c", "r", f"The answer is {i}, thank you.",
+                     f"i guess {i} or so", 0.9, "test", 0.5, 9, 7))  # fmt: skip
+    return pd.DataFrame(rows, columns=schemas.PREFERENCES.names)
+
+
+def trained(tiny_folder, checkpoints, **changes):
+    settings = SETTINGS.model_copy(update=changes)
+    model, tokenizer = load_causal(tiny_folder)
+    return train_dpo(model, tokenizer, preferences(), settings, seed=7, checkpoints=checkpoints)
+
+
+@pytest.fixture(scope="module")
+def runs(tiny_folder, tmp_path_factory):
+    """The same training twice, and once more from the checkpoint before the last step."""
+    home = tmp_path_factory.mktemp("dpo")
+    found = {}
+    for name in ("first", "again", "resumed"):
+        checkpoints = home / f"{name}-checkpoints"
+        if name == "resumed":
+            shutil.copytree(home / "first-checkpoints", checkpoints)
+            assert last_checkpoint(checkpoints).endswith("checkpoint-2")
+        model, curve = trained(tiny_folder, checkpoints)
+        save_adapter(model, home / name, SETTINGS)
+        found[name] = home / name, curve
+    return found
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_same_training_gives_the_same_bytes(runs):
+    first, again = files(runs["first"][0]), files(runs["again"][0])
+    assert sorted(first) == ["adapter_config.json", "adapter_model.safetensors", "training.json"]
+    assert first == again
+
+
+def test_a_resumed_training_gives_the_bytes_of_one_that_was_never_killed(runs):
+    assert files(runs["resumed"][0]) == files(runs["first"][0])
+    pd.testing.assert_frame_equal(runs["resumed"][1], runs["first"][1])
+
+
+def test_the_curve_has_a_row_a_step_and_fits_its_schema(runs):
+    curve = runs["first"][1]
+    conform(curve, schemas.CURVE, "curve")
+    assert curve["step"].tolist() == [1, 2, 3]
+    assert curve["loss"].iloc[0] == pytest.approx(np.log(2), abs=1e-5)
+    assert curve["reward_margin"].iloc[0] == pytest.approx(0, abs=1e-5)
+    assert curve["learning_rate"].iloc[0] == pytest.approx(0.01)
+    assert curve["learning_rate"].is_monotonic_decreasing
+
+
+def test_training_moves_towards_the_chosen_side(tiny_folder, runs):
+    from realign.models.chat import completion_tokens
+    from realign.models.logprobs import completion_logprobs
+
+    model, tokenizer = load_policy(tiny_folder, runs["first"][0])
+
+    def margins():
+        sides = []
+        for side in ("chosen", "rejected"):
+            rows = [
+                completion_tokens(tokenizer, ids.load_messages(row.messages), getattr(row, side))
+                for row in preferences().itertuples()
+            ]
+            shape = {"max_length": 96, "tokens_per_batch": 500, "pad": 0, "what": "test"}
+            sides.append(completion_logprobs(model, rows, **shape))
+        return sides[0] - sides[1]
+
+    policy = margins()
+    with model.disable_adapter():
+        gained = policy - margins()
+    assert gained.mean() > 0
+    assert (gained > 0).mean() > 0.5
+
+
+def test_the_adapter_names_sorted_modules_and_no_place(runs, tiny_folder):
+    config = json.loads((runs["first"][0] / "adapter_config.json").read_text())
+    assert config["target_modules"] == sorted(config["target_modules"])
+    assert {name.split(".")[-1] for name in config["target_modules"]} >= {"q_proj", "down_proj"}
+    assert "lm_head" not in config["target_modules"]
+    assert config["base_model_name_or_path"] == "models/base"
+    for content in files(runs["first"][0]).values():
+        assert str(tiny_folder).encode() not in content
+        assert b"/tmp" not in content
+
+
+def test_the_record_says_what_evaluate_must_know(runs):
+    record = json.loads((runs["first"][0] / "training.json").read_text())
+    assert record == {"beta": 0.1, "loss_type": ["sigmoid"], "max_length": 96}
+
+
+def test_supervised_training_makes_the_answers_likelier(tiny_folder, tmp_path):
+    from realign.models.chat import completion_tokens
+    from realign.models.logprobs import completion_logprobs
+
+    model, tokenizer = load_causal(tiny_folder)
+    examples = [([{"role": "user", "content": f"Say {i}"}], f"Well, {i}.") for i in range(8)]
+
+    def likely():
+        rows = [completion_tokens(tokenizer, *example) for example in examples]
+        shape = {"max_length": 96, "tokens_per_batch": 500, "pad": 0, "what": "test"}
+        return completion_logprobs(model.eval(), rows, **shape).mean()
+
+    settings = section("base").sft.model_copy(update={"steps": 5, "batch_size": 4, "learning_rate": 0.01})
+    before = likely()
+    prompt_before = model.get_input_embeddings().weight.detach().clone()
+    model = train_supervised(model, tokenizer, examples, settings, seed=7, checkpoints=tmp_path, what="test")
+    assert likely() > before + 1
+    assert not torch.equal(model.get_input_embeddings().weight, prompt_before)
+
+
+def test_every_loss_is_one_that_trl_knows_and_every_one_of_trl_is_offered():
+    import inspect
+    import re
+
+    from trl import DPOTrainer
+
+    of_trl = re.findall(r'if loss_type == "(\w+)"', inspect.getsource(DPOTrainer))
+    assert len(of_trl) > 10
+    assert sorted(typing.get_args(params.LossType)) == sorted(of_trl)
