@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from flows import dvc_cli, plain_logs, project, results
 from flows.stage_task import run_stage
 from realign.core.errors import UserError
 from realign.stage import STAGES
-
 
 plain_logs.install()
 
@@ -42,6 +42,7 @@ def align(root: str = ".", start: str | None = None, until: str | None = None) -
     logger = get_run_logger()
     with project.locked(folder):
         project.check(folder)
+        shutil.rmtree(folder / "reports" / "failures", ignore_errors=True)  # of an earlier run
         stages = _chosen(start, until)
         stale = dvc_cli.status(folder)
         first = min((STAGES.index(name) for name in stale if name in STAGES), default=len(STAGES))
@@ -50,7 +51,9 @@ def align(root: str = ".", start: str | None = None, until: str | None = None) -
                 f"{STAGES[first]} is stale and stands above {start}: run without --from, or from {STAGES[first]}"
             )
         done = {name: run_stage(folder, name, fresh=STAGES.index(name) < first) for name in stages}
-        left = {} if not stale else {name: why for name, why in dvc_cli.status(folder).items() if name in stages}
+        left = (
+            {} if not stale else {name: why for name, why in dvc_cli.status(folder).items() if name in stages}
+        )
         if left:
             raise UserError(f"DVC holds these stages for stale after the run, which is a bug: {left}")
     if stages[-1] == STAGES[-1]:

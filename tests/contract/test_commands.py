@@ -21,14 +21,18 @@ def test_help_answers_within_a_second() -> None:
     times = []
     for _ in range(3):
         start = time.monotonic()
-        done = subprocess.run([sys.executable, "-m", "flows.cli", "--help"], cwd=HOME, capture_output=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "flows.cli", "--help"], cwd=HOME, capture_output=True, check=True
+        )
         times.append(time.monotonic() - start)
         assert b"run" in done.stdout
     assert min(times) < 1
 
 
 def test_help_imports_nothing_heavy() -> None:
-    code = "import sys, flows.cli; print([m for m in ('torch', 'prefect', 'pandas', 'dvc') if m in sys.modules])"
+    code = (
+        "import sys, flows.cli; print([m for m in ('torch', 'prefect', 'pandas', 'dvc') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=HOME, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from workspace import Workspace, fresh
 
 _HOOK = Path(__file__).parent / "connection_log"
@@ -17,7 +19,10 @@ def _offline_prefix() -> list[str]:
     """A command prefix that leaves only loopback, where the machine allows it."""
     for line in (["unshare", "--net"], ["unshare", "--map-root-user", "--net"]):
         probe = [*line, "sh", "-c", "ip link set lo up"]
-        if shutil.which("unshare") and subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+        if (
+            shutil.which("unshare")
+            and subprocess.run(probe, capture_output=True, check=False).returncode == 0
+        ):
             return [*line, "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
     return []
 
@@ -26,13 +31,25 @@ def _offline_prefix() -> list[str]:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A project after `realign run --profile ci`, run without any network where that can be had.
 
-    Every Python process of the run logs its connections to `connections.log`.
+    Every Python process of the run logs its connections to `connections.log`. Workers of one test
+    session share it: the first makes it, the others wait. Tests copy it and leave it as it is.
     """
-    folder = tmp_path_factory.mktemp("finished")
-    workspace = fresh(folder / "project")
-    log = folder / "connections.log"
-    workspace.environment = {"REALIGN_CONNECTION_LOG": str(log)}
-    environment = workspace.env()
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    folder.mkdir(exist_ok=True)
+    workspace = Workspace(folder / "project")
+    with FileLock(folder / "lock"):
+        if not (folder / "done").exists():
+            _make(workspace)
+            (folder / "done").touch()
+    return workspace
+
+
+def _make(workspace: Workspace) -> None:
+    fresh(workspace.root)
+    folder = workspace.root.parent
+    log = {"REALIGN_CONNECTION_LOG": str(folder / "connections.log")}
+    environment = workspace.env() | log
     environment["PYTHONPATH"] = f"{_HOOK}:{environment['PYTHONPATH']}"
     done = subprocess.run(
         [*_offline_prefix(), sys.executable, "-m", "flows.cli", "run", "--profile", "ci"],
@@ -46,6 +63,4 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     )
     (folder / "output.txt").write_text(done.stdout)
     assert done.returncode == 0, done.stdout[-4000:]
-    workspace.environment = {}
     workspace.commit("first run")
-    return workspace

@@ -23,7 +23,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     [
         (b"", "is empty"),
         (b"{not json\n", "not_json"),
-        (json.dumps({"prompt": 3, "responses": []}).encode(), "wrong_type"),
+        (json.dumps(_GOOD | {"prompt": 3}).encode(), "wrong_type"),
         (json.dumps(_GOOD | {"responses": []}).encode(), "no_responses"),
         ('{"prompt": "\xe9", "responses": []}'.encode("latin-1"), "not_utf8"),
     ],
@@ -58,7 +58,7 @@ def test_bad_parameters_are_refused_before_any_work(project: Workspace, assignme
     path.write_text(before)
     assert done.returncode == 2
     assert words in done.stdout and "Traceback" not in done.stdout
-    assert not (project.root / "data/prepared").exists()
+    assert not (project.root / "data/prepared/prompts.parquet").exists()
 
 
 def test_a_prompt_in_both_splits_is_refused(finished: Workspace, tmp_path: Path) -> None:

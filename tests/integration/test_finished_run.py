@@ -24,7 +24,13 @@ def project(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Wo
 def test_run_ends_with_the_table_and_the_reports_path(finished: Workspace) -> None:
     output = (finished.root.parent / "output.txt").read_text()
     assert stages_run(output) == list(STAGES)
-    for figure in ("win_rate", "pair_accuracy", "reward_margin", "label_error of easy", "label_error of hard"):
+    for figure in (
+        "win_rate",
+        "pair_accuracy",
+        "reward_margin",
+        "label_error of easy",
+        "label_error of hard",
+    ):
         assert figure in output
     report = Path(re.search(r"report: (\S+)", output)[1])
     assert report.is_file() and report.read_text().startswith("<!doctype html>")
@@ -39,7 +45,7 @@ def test_whole_run_opens_no_connection_outside_loopback(finished: Workspace) -> 
 
 def test_gates_leave_data_docs_for_people(finished: Workspace) -> None:
     index = (finished.root / "reports" / "data_docs" / "index.html").read_text()
-    assert all(name in index for name in ("responses-rows", "pairs-table", "preferences-table"))
+    assert all(name in index for name in ("responses-rows", "pairs-whole", "preferences-whole"))
 
 
 def test_every_stage_accounts_for_every_row(finished: Workspace) -> None:

@@ -21,7 +21,7 @@ def test_killed_in_generate_and_in_train_ends_with_the_same_lock(finished: Works
     rows = project.root / ".work/rows/generate.sqlite"
     checkpoints = project.root / ".work/checkpoints/train"
 
-    _kill_when(project, lambda: 0 < _count(rows), everything=True)
+    _kill_when(project, lambda: _count(rows) > 0, everything=True)
     survived = _count(rows)
     assert survived > 0
     assert not (project.root / "data/responses.parquet").exists()
@@ -87,7 +87,11 @@ def _command(pid: int) -> str:
 
 def _count(rows: Path) -> int:
     try:
-        return sqlite3.connect(f"file:{rows}?mode=ro", uri=True).execute("SELECT count(*) FROM rows").fetchone()[0]
+        return (
+            sqlite3.connect(f"file:{rows}?mode=ro", uri=True)
+            .execute("SELECT count(*) FROM rows")
+            .fetchone()[0]
+        )
     except sqlite3.OperationalError:
         return 0
 

@@ -53,7 +53,9 @@ def server(tmp_path: Path) -> Iterator[str]:
         process.wait()
 
 
-def test_scheduled_run_starts_by_itself_and_completes(finished: Workspace, server: str, tmp_path: Path) -> None:
+def test_scheduled_run_starts_by_itself_and_completes(
+    finished: Workspace, server: str, tmp_path: Path
+) -> None:
     project = finished.copy(tmp_path / "project")
     project.environment = {"PREFECT_API_URL": server}
     soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=75)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from realign.core import artifacts
+from realign.core.artifacts import Json
 from realign.core.errors import ValidationFailed, listing
 from realign.core.work import Work
 
@@ -38,14 +39,16 @@ class Suite:
     Attributes:
         name: of the gate.
         key: column that names a row.
+        whole: checks of the table as it came; one failure refuses it.
         rows: checks whose failing rows are set aside.
-        table: checks of what is left; one failure refuses the table.
+        rest: checks of what is left then; one failure refuses the table.
     """
 
     name: str
     key: str
+    whole: Sequence[Check]
     rows: Sequence[Check]
-    table: Sequence[Check]
+    rest: Sequence[Check]
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Verdict:
     """
 
     failed: dict[str, str]
-    summary: dict[str, Any]
+    summary: Json
 
 
 def check(frame: pd.DataFrame, suite: Suite, binding: pd.Series, work: Work) -> Verdict:
@@ -75,25 +78,26 @@ def check(frame: pd.DataFrame, suite: Suite, binding: pd.Series, work: Work) -> 
     """
     context = _context(work)
     failed: dict[str, str] = {}
-    summary: list[dict[str, Any]] = []
-    for one, result in zip(
-        suite.rows, _validate(context, f"{suite.name}-rows", frame, suite, suite.rows), strict=True
-    ):
-        bad = [str(row[suite.key]) for row in result["result"].get("unexpected_index_list") or []]
-        summary.append(_line("row", one, result, len(bad)))
-        for key in bad:
-            failed.setdefault(key, one.reason)
-    left = frame[binding.to_numpy() & ~frame[suite.key].isin(list(failed)).to_numpy()]
-    broken = []
-    for one, result in zip(
-        suite.table,
-        _validate(context, f"{suite.name}-table", left, suite, suite.table),
-        strict=True,
-    ):
-        bad = [str(row[suite.key]) for row in result["result"].get("unexpected_index_list") or []]
-        summary.append(_line("table", one, result, len(bad)))
-        if not result["success"]:
-            broken.append(_sentence(one, result, left, suite, bad))
+    summary: list[Json] = []
+    broken: list[str] = []
+
+    def look(
+        level: str, checks: Sequence[Check], table: pd.DataFrame
+    ) -> Iterator[tuple[Check, Json, list[str]]]:
+        results = _validate(context, f"{suite.name}-{level}", table, suite, checks) if checks else []
+        for one, result in zip(checks, results, strict=True):
+            bad = [str(row[suite.key]) for row in result["result"].get("unexpected_index_list") or []]
+            summary.append(_line(level, one, result, len(bad)))
+            yield one, result, bad
+
+    for one, _, bad in look("rows", suite.rows, frame):
+        failed |= {key: one.reason for key in bad if key not in failed}
+    binds = binding.to_numpy()
+    left = frame[binds & ~frame[suite.key].isin(list(failed)).to_numpy()]
+    for level, checks, table in (("whole", suite.whole, frame[binds]), ("rest", suite.rest, left)):
+        for one, result, bad in look(level, checks, table):
+            if not result["success"]:
+                broken.append(_sentence(one, result, table, bad))
     _publish(context, work)
     content = {
         "gate": suite.name,
@@ -110,7 +114,6 @@ def check(frame: pd.DataFrame, suite: Suite, binding: pd.Series, work: Work) -> 
             broken.append(f"set aside before: {aside}")
         place = report.relative_to(work.failures().parent.parent)
         raise ValidationFailed(listing(f"the {suite.name} gate refused the table (report: {place}):", broken))
-    (work.failures() / f"{suite.name}.json").unlink(missing_ok=True)
     return Verdict(failed, content)
 
 
@@ -124,7 +127,7 @@ def _context(work: Work) -> Any:
 
 def _validate(
     context: Any, name: str, frame: pd.DataFrame, suite: Suite, checks: Sequence[Check]
-) -> list[dict[str, Any]]:
+) -> list[Json]:
     import great_expectations as gx
 
     asset = context.data_sources.add_or_update_pandas(name).add_dataframe_asset(suite.name)
@@ -165,7 +168,7 @@ def _validate(
     ]
 
 
-def _identity(config: dict[str, Any]) -> str:
+def _identity(config: Json) -> str:
     kwargs = {k: v for k, v in config["kwargs"].items() if k != "batch_id" and v is not None}
     return f"{config['type']} {sorted(kwargs.items(), key=lambda item: item[0])}"
 
@@ -176,7 +179,7 @@ def _publish(context: Any, work: Work) -> None:
     shutil.copytree(site, work.docs(), dirs_exist_ok=True)
 
 
-def _line(level: str, one: Check, result: dict[str, Any], bad: int) -> dict[str, Any]:
+def _line(level: str, one: Check, result: Json, bad: int) -> Json:
     observed = result["result"].get("observed_value")
     return {
         "level": level,
@@ -195,11 +198,9 @@ def _words(one: Check) -> str:
     return f"{one.expectation.expectation_type}({', '.join(f'{k}={v!r}' for k, v in sorted(kwargs.items()))})"
 
 
-def _sentence(
-    one: Check, result: dict[str, Any], left: pd.DataFrame, suite: Suite, bad: Sequence[str]
-) -> str:
+def _sentence(one: Check, result: Json, table: pd.DataFrame, bad: Sequence[str]) -> str:
     observed = result["result"].get("observed_value")
     trouble = (result.get("exception_info") or {}).get("exception_message")
-    figure = f"{len(bad)} of {len(left)} rows" if bad else f"found {observed}"
+    figure = f"{len(bad)} of {len(table)} rows" if bad else f"found {observed}"
     rows = f"; first rows: {', '.join(bad[:_SHOWN])}" if bad else ""
     return f"{one.reason}: {_words(one)}: {trouble or figure}{rows}. {one.mend}"

@@ -23,20 +23,22 @@ def responses(limits: Validate, rows_in: int) -> Suite:
     return Suite(
         "responses",
         "response_id",
-        rows=[
-            Check("blank", gxe.ExpectColumnValuesToMatchRegex(column="text", regex=r"\S"), ""),
-            Check("no_tokens", gxe.ExpectColumnValuesToBeBetween(column="tokens", min_value=1), ""),
-        ],
-        table=[
-            Check(
-                "too_few",
-                gxe.ExpectTableRowCountToBeBetween(min_value=max(limits.min_rows, _kept(rows_in, limits))),
-                "Look at the quarantine of generate, or lower validate.min_rows / raise validate.max_share_dropped.",
-            ),
+        whole=[
             Check(
                 "repeated_id",
                 gxe.ExpectColumnValuesToBeUnique(column="response_id"),
                 "An id stands twice: run generate again from clean.",
+            ),
+        ],
+        rows=[
+            Check("blank", gxe.ExpectColumnValuesToMatchRegex(column="text", regex=r"\S"), ""),
+            Check("no_tokens", gxe.ExpectColumnValuesToBeBetween(column="tokens", min_value=1), ""),
+        ],
+        rest=[
+            Check(
+                "too_few",
+                gxe.ExpectTableRowCountToBeBetween(min_value=max(limits.min_rows, _kept(rows_in, limits))),
+                "Look at the quarantine of generate, or lower validate.min_rows / raise validate.max_share_dropped.",
             ),
             Check(
                 "truncated",
@@ -59,6 +61,24 @@ def pairs(limits: Validate, rows_in: int) -> Suite:
     return Suite(
         "pairs",
         "row_id",
+        whole=[
+            Check(
+                "repeated_pair",
+                gxe.ExpectCompoundColumnsToBeUnique(column_list=["purpose", "pair_id"]),
+                "A pair stands twice and would be paid twice: run select again.",
+            ),
+            Check(
+                "unknown_response",
+                gxe.ExpectColumnValuesToBeInSet(column="known", value_set=[1]),
+                "These pairs name responses that the responses table does not hold: run select again.",
+            ),
+            Check(
+                "leak",
+                gxe.ExpectColumnValuesToBeInSet(column="leaks", value_set=[0]),
+                "These prompts begin like prompts of the other split, so the evaluation would know its answers: "
+                "run prepare again.",
+            ),
+        ],
         rows=[
             Check("blank", gxe.ExpectColumnValuesToMatchRegex(column="text_a", regex=r"\S"), ""),
             Check("blank", gxe.ExpectColumnValuesToMatchRegex(column="text_b", regex=r"\S"), ""),
@@ -88,27 +108,11 @@ def pairs(limits: Validate, rows_in: int) -> Suite:
                 "",
             ),
         ],
-        table=[
+        rest=[
             Check(
                 "too_few",
                 gxe.ExpectTableRowCountToBeBetween(min_value=max(limits.min_rows, _kept(rows_in, limits))),
                 "Look at the quarantine of validate, or change validate.max_share_dropped / min_rows.",
-            ),
-            Check(
-                "repeated_pair",
-                gxe.ExpectCompoundColumnsToBeUnique(column_list=["purpose", "pair_id"]),
-                "A pair stands twice and would be paid twice: run select again.",
-            ),
-            Check(
-                "unknown_response",
-                gxe.ExpectColumnValuesToBeInSet(column="known", value_set=[1]),
-                "These pairs name responses that the responses table does not hold: run select again.",
-            ),
-            Check(
-                "leak",
-                gxe.ExpectColumnValuesToBeInSet(column="leaks", value_set=[0]),
-                "These prompts begin like prompts of the other split, so the evaluation would know its answers: "
-                "run prepare again.",
             ),
         ],
     )
@@ -125,7 +129,8 @@ def preferences(limits: Validate | None) -> Suite:
         "preferences",
         "pair_id",
         rows=[],
-        table=[
+        rest=[],
+        whole=[
             *(_preference_limits(limits) if limits else []),
             Check(
                 "repeated_pair",

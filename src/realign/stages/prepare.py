@@ -181,7 +181,8 @@ def _prompts(prompts: dict[str, _Prompt], settings: Settings) -> pd.DataFrame:
         group = ids.digest("group", normalised(first))
         held_out = ids.uniform("split", str(settings.seed), group) < settings.prepare.eval_share
         split = "eval" if held_out else "train"
-        rows.append((prompt, ids.dump_messages(entry.row.messages), split, group, entry.row.rule))
+        rule = entry.row.rule if settings.prepare.source == "builtin" else None
+        rows.append((prompt, ids.dump_messages(entry.row.messages), split, group, rule))
     return pd.DataFrame(rows, columns=schemas.PROMPTS.names)
 
 

@@ -35,10 +35,11 @@ def test_about_nine_in_ten_intervals_cover_the_true_ratio():
 
 
 def test_a_ratio_is_resampled_by_prompt():
-    # Where one follows the other exactly, their ratio does not vary at all.
-    below = np.random.default_rng(3).gamma(5.0, 2.0, 30)
-    figure = ratio_of_means(2 * below, below, HOW)
-    assert figure.high - figure.low < 1e-6
+    # Where one follows the other closely, their ratio hardly varies, however much both do.
+    random = np.random.default_rng(3)
+    below = random.gamma(5.0, 2.0, 30)
+    figure = ratio_of_means(2 * below + random.normal(0, 0.01, 30), below, HOW)
+    assert 0 < figure.high - figure.low < 0.002
 
 
 def test_more_confidence_is_a_wider_interval_and_more_prompts_a_narrower_one():
@@ -98,9 +99,11 @@ def test_figures_are_plain_and_rounded():
 
 
 @pytest.mark.xfail(strict=True, reason="BCa is undefined where the resampled ratio does not vary: NaN")
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("above", "below"),
     [
+        ([5.0, 7.0, 9.0], [5.0, 7.0, 9.0]),  # a policy that answers as its base does: length ratio 1
         ([0.0, 0.0, 0.0], [3.0, 5.0, 4.0]),  # a policy that equals its base: KL 0 on every prompt
         ([1.0, 2.0, 3.0], [0.0, 0.0, 5.0]),  # a base that mostly says nothing: a resample may hold no token
     ],

@@ -39,7 +39,7 @@ def test_a_planted_direction_orders_new_prompts():
 
 
 def test_noise_weakens_it_but_does_not_fool_it():
-    vectors, scores, names, quality = planted(noise=30.0)
+    vectors, scores, names, quality = planted(noise=10.0)
     train = np.arange(len(names)) < 200
     head = score_head.fit(vectors[train], scores[train], names[train])
     assert 0.6 < agreement(head, vectors[~train], quality[~train], names[~train]) < 0.99

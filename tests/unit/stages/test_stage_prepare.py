@@ -58,14 +58,12 @@ def responses(*texts):
 def test_a_row_becomes_a_prompt_with_responses_and_scores(run):
     row = {
         "prompt": "Why?",
-        "rule": {"task": "x"},
         "responses": [{"text": " so \n", "generator": "m", "score": 1}, {"text": "no", "scores": {"ann": 0.5}}],
     }
     found = run([row])
     (prompt,) = found.prompts.to_dict("records")
     assert prompt["prompt_id"] == ids.prompt_id([{"role": "user", "content": "Why?"}])
     assert ids.load_messages(prompt["messages"]) == [{"role": "user", "content": "Why?"}]
-    assert json.loads(prompt["rule"]) == {"task": "x"}
     assert found.given["text"].tolist() == ["so", "no"]
     assert found.given["generator"].fillna("unknown").tolist() == ["m", "unknown"]
     so, no = (ids.response_id(prompt["prompt_id"], text) for text in ("so", "no"))
@@ -76,9 +74,13 @@ def test_a_row_becomes_a_prompt_with_responses_and_scores(run):
     ]
 
 
-def test_builtin_rows_keep_their_rule_and_prompts_need_no_responses(run):
-    found = run([{"prompt": "p", "rule": {"task": "x"}, "responses": [{"text": "a"}]}], source="builtin")
-    assert found.prompts["rule"].tolist() == ['{"task": "x"}']
+def test_a_rule_counts_for_the_builtin_tasks_alone(run):
+    row = {"prompt": "p", "rule": {"task": "x"}, "responses": [{"text": "a"}]}
+    assert run([row], source="builtin").prompts["rule"].tolist() == ['{"task": "x"}']
+    assert run([row], source="multi").prompts["rule"].isna().all()
+
+
+def test_prompts_need_no_responses(run):
     found = run([{"prompt": "p"}, {"prompt": "q", "responses": [{"text": "a"}]}], source="prompts")
     assert len(found.prompts) == 2
     assert found.given.empty
@@ -182,17 +184,15 @@ def test_one_response_or_all_equal_leave_a_prompt_with_one(run):
     assert len(found.prompts) == 2
 
 
-@pytest.mark.parametrize("field", ["annotator", "generator", "rule"])
+@pytest.mark.parametrize("field", ["annotator", "generator"])
 @pytest.mark.xfail(strict=True, raises=UnicodeEncodeError, reason="only prompt and response texts are checked")
 def test_lone_surrogates_beside_the_texts_are_no_bug_report(run, field):
     response = {"text": "a", "score": 1}
     row = {"prompt": "p?", "responses": [response, {"text": "b"}]}
     if field == "annotator":
         response["scores"] = {"\ud800": 1}
-    elif field == "generator":
-        response["generator"] = "\ud800"
     else:
-        row["rule"] = {"task": "\ud800"}
+        response["generator"] = "\ud800"
     assert len(run([GOOD, row]).prompts) >= 1
 
 

@@ -1,0 +1,88 @@
+"""A project's folder: found from anywhere inside, held by one run, checked before any work."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from unit_builders import ROOT
+
+from flows import project
+from realign.core.errors import UserError
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A project with its raw file, in a git repository."""
+    shutil.copy(ROOT / "profiles" / "demo.yaml", tmp_path / "params.yaml")
+    shutil.copy(ROOT / "dvc.yaml", tmp_path / "dvc.yaml")
+    raw = tmp_path / "data" / "builtin"
+    raw.mkdir(parents=True)
+    (raw / "tasks.jsonl").touch()
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def test_the_root_is_found_from_anywhere_inside(root):
+    inside = root / "data" / "builtin"
+    assert project.find(inside) == project.find(root) == root.resolve()
+
+
+def test_outside_a_project_it_says_so(tmp_path):
+    (tmp_path / "params.yaml").touch()
+    with pytest.raises(UserError, match="is not inside a realign project"):
+        project.find(tmp_path)
+
+
+def test_one_run_at_a_time(root):
+    with project.locked(root):
+        code = "import sys; from pathlib import Path; from flows import project\nwith project.locked(Path(sys.argv[1])): pass"
+        done = subprocess.run([sys.executable, "-c", code, str(root)], capture_output=True, text=True, check=False)
+        assert "another run is at work" in done.stderr
+        assert done.returncode != 0
+    with project.locked(root):
+        pass
+
+
+def test_a_run_that_died_holds_nothing(root):
+    code = (
+        "import os, sys; from pathlib import Path; from flows import project\n"
+        "with project.locked(Path(sys.argv[1])): os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(root)], check=False).returncode == 9
+    with project.locked(root):
+        pass
+
+
+def test_an_error_inside_lets_go(root):
+    with pytest.raises(RuntimeError), project.locked(root):
+        raise RuntimeError
+    with project.locked(root):
+        pass
+
+
+def test_a_sound_project_passes(root):
+    assert project.check(root).strategy
+
+
+def edited(root, old, new):
+    path = root / "params.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_what_can_be_known_before_any_work_is_said_before_any_work(root):
+    edited(root, "strategy: easy", "strategy: esay")
+    with pytest.raises(UserError, match=r"'esay'; there are centroid, easy, hard, random"):
+        project.check(root)
+    edited(root, "strategy: esay", "strategy: easy")
+    (root / "data" / "builtin" / "tasks.jsonl").unlink()
+    with pytest.raises(UserError, match=r"prepare\.path: data/builtin/tasks\.jsonl is not there"):
+        project.check(root)
+
+
+def test_a_folder_without_git_says_so(root):
+    shutil.rmtree(root / ".git")
+    with pytest.raises(UserError, match="is not a git repository, and DVC needs one: git init"):
+        project.check(root)

@@ -1,0 +1,184 @@
+"""validate and label: what passes the gate is judged once, and verdicts become preferences."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from unit_builders import section, world
+
+from realign.core import artifacts, ids
+from realign.core.artifacts import ARTIFACTS
+from realign.core.errors import UserError, ValidationFailed
+from realign.core.work import Work
+from realign.quality import gate
+from realign.stages import label, select, validate
+
+LIMITS = section(
+    "validate",
+    min_rows=2,
+    max_length_ratio=3.0,
+    near_duplicate=1.0,
+    max_share_dropped=0.9,
+    max_share_truncated=1.0,
+    max_share_refusals=1.0,
+    max_length_confound=1.0,
+)
+
+
+@pytest.fixture
+def real_gate(monkeypatch):
+    """The gate itself, without Data Docs."""
+    monkeypatch.setattr(gate, "_publish", lambda context, work: None)
+
+
+@pytest.fixture
+def open_gate(monkeypatch):
+    """Lets everything through: the gates have tests of their own."""
+    monkeypatch.setattr(gate, "check", lambda *_: gate.Verdict({}, {"gate": "open"}))
+
+
+def picked(tables, audit=("hard", "random")):
+    settings = select.Settings(7, "easy", list(audit), section("select"))
+    inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings)
+    return select.run(inputs, settings, Work(None, "select")).pairs
+
+
+def validated(tables, pairs, folder, limits=LIMITS):
+    found = validate.run(
+        validate.Inputs(tables.prompts, tables.responses, pairs), validate.Settings(limits), Work(folder, "validate")
+    )
+    found.tally_validate.check(found.quarantine_validate)
+    return found
+
+
+def labelled(tables, pairs, folder, seed=7, **settings):
+    is_train = pairs["purpose"] == "train"
+    found = label.run(
+        label.Inputs(tables.prompts, tables.responses, tables.scores, pairs[is_train], pairs[~is_train]),
+        label.Settings(seed, section("label", **settings), LIMITS),
+        Work(folder, "label"),
+    )
+    found.tally_label.check(found.quarantine_label)
+    for name in ("labels", "preferences", "plot_lengths", "quarantine_label"):
+        artifacts.conform(getattr(found, name), ARTIFACTS[name].table, name)
+    return found
+
+
+def test_good_pairs_are_parted_by_purpose_and_bad_ones_set_aside(tmp_path, real_gate):
+    tables = world()
+    pairs = picked(tables)
+    bad = pairs.index[pairs["purpose"] == "train"][0]
+    pairs.loc[bad, "log_length_ratio"] = np.log(3.5)
+    found = validated(tables, pairs, tmp_path / ".work")
+    assert set(found.validated_train["purpose"]) == {"train"}
+    assert set(found.validated_measure["purpose"]) == {"audit", "holdout"}
+    assert len(found.validated_train) == 7
+    assert len(found.validated_measure) == len(pairs) - 8
+    (aside,) = found.quarantine_validate.to_dict("records")
+    assert aside["reason"] == "length_ratio"
+    assert aside["id"] == f"train easy {pairs.loc[bad, 'pair_id']}"
+    assert found.gate_pairs["success"]
+
+
+def test_a_leak_stops_the_stage(tmp_path, real_gate):
+    tables = world()
+    pairs = picked(tables)
+    tables.prompts["group"] = "same"
+    with pytest.raises(ValidationFailed, match=r"the pairs gate refused(?s:.*)leak: .*12 of 12 rows"):
+        validated(tables, pairs, tmp_path / ".work")
+    assert (tmp_path / "reports" / "failures" / "pairs.json").is_file()
+
+
+def test_verdicts_become_labels_and_preferences(tmp_path, real_gate):
+    tables = world()
+    pairs = picked(tables)
+    found = labelled(tables, pairs, tmp_path, temperature=1e-6)  # an annotator who never errs
+    assert len(found.labels) == len(pairs)
+    assert (found.labels["winner"] == found.labels["gold"]).all()
+    place = tables.responses.set_index("response_id")["k"]  # the earlier, the closer to the right answer
+    assert len(found.preferences) == 8
+    texts = tables.responses.set_index("response_id")["text"]
+    tokens = tables.responses.set_index("response_id")["tokens"]
+    for row in found.preferences.itertuples():
+        assert place[row.chosen_id] < place[row.rejected_id]
+        assert (row.chosen, row.rejected) == (texts[row.chosen_id], texts[row.rejected_id])
+        assert (row.chosen_tokens, row.rejected_tokens) == (tokens[row.chosen_id], tokens[row.rejected_id])
+        assert row.pair_id == ids.pair_id(row.prompt_id, row.chosen_id, row.rejected_id)
+        assert row.p_chosen > 0.999
+    assert found.preferences["prompt_id"].isin(tables.prompts.query("split == 'train'")["prompt_id"]).all()
+    lengths = found.plot_lengths
+    assert lengths.groupby(["strategy", "side"])["responses"].sum().to_dict() == {
+        (name, side): 8 for name in ("easy", "hard", "random") for side in ("chosen", "rejected")
+    }
+    total = lengths.assign(total=lengths["low"] * lengths["responses"]).groupby("side")["total"].sum()
+    assert total["chosen"] < total["rejected"]  # in this world the better answer is the shorter
+
+
+def test_a_pair_that_two_strategies_picked_is_judged_once_with_one_verdict(tmp_path, monkeypatch, open_gate):
+    tables = world(k=2)  # one pair a prompt, so all strategies pick it
+    asked = []
+    real = label.LABELLERS["oracle"]
+
+    def watched(question):
+        asked.extend(question.pairs["pair_id"])
+        return real(question)
+
+    monkeypatch.setitem(label.LABELLERS, "oracle", watched)
+    found = labelled(tables, picked(tables), tmp_path, temperature=5.0).labels
+    assert len(asked) == len(set(asked)) == 12
+    assert len(found) == 8 * 3 + 4
+    assert (found.groupby("pair_id")[["winner", "p_a"]].nunique() == 1).all().all()
+    alone = labelled(tables, picked(tables, audit=()), tmp_path / "alone", temperature=5.0).labels
+    merged = alone.merge(found[found["strategy"] == "hard"], on="pair_id")
+    assert len(merged) == 8
+    assert (merged["winner_x"] == merged["winner_y"]).all()
+
+
+def test_ties_stay_labels_and_leave_the_preferences(tmp_path, open_gate):
+    tables = world()
+    train = tables.prompts.loc[tables.prompts["split"] == "train", "prompt_id"]
+    level = tables.scores["prompt_id"].isin(train[:3])
+    tables.scores.loc[level, "score"] = 0.5
+    found = labelled(tables, picked(tables), tmp_path, labeller="scores")
+    of_train = found.labels[found.labels["purpose"] == "train"]
+    assert (of_train["winner"] == "tie").sum() == 3
+    assert len(found.preferences) == 5
+    assert found.quarantine_label[["unit", "reason"]].value_counts().to_dict() == {("label", "tie"): 3}
+    assert found.tally_label.as_json()["label"] == {"in": 8, "out": 5, "quarantined": {"tie": 3}}
+
+
+def test_pairs_without_a_score_are_set_aside(tmp_path, open_gate):
+    tables = world()
+    pairs = picked(tables)
+    silent = pairs.loc[pairs["purpose"] == "train", "response_a"].iloc[0]
+    tables.scores = tables.scores[tables.scores["response_id"] != silent]
+    found = labelled(tables, pairs, tmp_path, labeller="scores")
+    hit = pairs[(pairs["response_a"] == silent) | (pairs["response_b"] == silent)]
+    assert len(found.labels) == len(pairs) - len(hit)
+    assert set(found.quarantine_label["reason"]) == {"no_verdict"}
+    assert sorted(found.quarantine_label["id"]) == sorted(
+        hit["purpose"] + " " + hit["strategy"] + " " + hit["pair_id"]
+    )
+
+
+def test_gold_is_the_rule_else_the_second_annotator_else_unknown(tmp_path, open_gate):
+    tables = world()
+    pairs = picked(tables, audit=())
+    by_rule = labelled(tables, pairs, tmp_path / "a", labeller="scores").labels
+    assert set(by_rule["gold"]) == {"a", "b"}
+    assert (by_rule["gold_gap"] > 0).all()
+    tables.prompts["rule"] = None
+    unknown = labelled(tables, pairs, tmp_path / "b", labeller="scores").labels
+    assert unknown["gold"].isna().all()
+    assert unknown["gold_gap"].isna().all()
+    second = tables.scores.assign(annotator="second", score=-tables.scores["score"])
+    tables.scores = pd.concat([tables.scores, second])
+    checked = labelled(tables, pairs, tmp_path / "c", labeller="scores", gold_annotator="second").labels
+    assert (checked["gold"] != checked["winner"]).all()
+    assert (checked["gold_gap"] > 0).all()
+
+
+def test_too_few_decided_pairs_stop_the_stage(tmp_path, real_gate):
+    tables = world()
+    tables.scores["score"] = 1.0
+    with pytest.raises(ValidationFailed, match=r"the preferences gate refused(?s:.*)too_few: .*found 0"):
+        labelled(tables, picked(tables), tmp_path / ".work", labeller="scores")

@@ -1,0 +1,132 @@
+"""select: each strategy's pairs of the train prompts, a random pair of each held-out one."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from unit_builders import section, shuffled, world
+
+from realign.core import artifacts, ids, schemas
+from realign.core.errors import UserError
+from realign.core.work import Work
+from realign.stages import select
+
+
+@pytest.fixture
+def run(tmp_path):
+    def go(tables, strategy="easy", audit=("hard", "random"), budget=None, seed=7):
+        settings = select.Settings(seed, strategy, list(audit), section("select", budget=budget))
+        inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings)
+        found = select.run(inputs, settings, Work(tmp_path, "select"))
+        found.tally_select.check(found.quarantine_select)
+        artifacts.conform(found.pairs, schemas.PAIRS, "pairs")
+        artifacts.conform(found.plot_similarity, schemas.HISTOGRAM, "histogram")
+        return found
+
+    return go
+
+
+def test_every_strategy_picks_from_the_train_prompts_and_chance_from_the_held_out(run):
+    tables = world()
+    found = run(tables).pairs
+    assert found.groupby(["purpose", "strategy"]).size().to_dict() == {
+        ("train", "easy"): 8,
+        ("audit", "hard"): 8,
+        ("audit", "random"): 8,
+        ("holdout", "random"): 4,
+    }
+    split = tables.prompts.set_index("prompt_id")["split"]
+    belongs = np.where(found["purpose"] == "holdout", "eval", "train")
+    assert (split.loc[found["prompt_id"]].to_numpy() == belongs).all()
+
+
+def test_a_pair_says_likeness_length_and_its_place_among_all(run):
+    tables = world(k=4)
+    found = run(tables).pairs
+    tokens = tables.responses.set_index("response_id")["tokens"]
+    vectors = tables.embeddings.set_index("response_id")["vector"]
+    for row in found.itertuples():
+        assert row.pair_id == ids.pair_id(row.prompt_id, row.response_a, row.response_b)
+        assert (row.response_a, row.response_b) == ids.shown_order(row.prompt_id, row.response_b, row.response_a)
+        ratio = np.log(tokens[row.response_a] / tokens[row.response_b])
+        assert row.log_length_ratio == pytest.approx(ratio, abs=1e-6)
+        a, b = (vectors[r].astype(float) for r in (row.response_a, row.response_b))
+        assert row.similarity == pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b), abs=1e-5)
+        assert row.n_pairs == 6
+    assert set(found.loc[found["strategy"] == "easy", "rank"]) == {1}
+    assert set(found.loc[found["strategy"] == "hard", "rank"]) == {6}
+    chance = found[found["strategy"] == "random"]
+    assert len(set(chance["rank"])) > 2
+
+
+def test_a_budget_limits_each_strategy_and_never_the_held_out_pairs(run):
+    tables = world()
+    limited, everything = run(tables, budget=3).pairs, run(tables).pairs
+    assert limited.groupby(["purpose", "strategy"]).size().tolist() == [3, 3, 4, 3]
+    for name, largest in (("easy", False), ("hard", True)):
+        of_all = everything.loc[everything["strategy"] == name, "similarity"]
+        wanted = of_all.nlargest(3) if largest else of_all.nsmallest(3)
+        assert sorted(limited.loc[limited["strategy"] == name, "similarity"]) == sorted(wanted)
+
+
+def test_the_order_of_rows_changes_nothing(run):
+    tables, other = world(), world()
+    other.prompts, other.responses = shuffled(other.prompts), shuffled(other.responses, 2)
+    other.embeddings = shuffled(other.embeddings, 3)
+    one, two = (
+        artifacts.conform(run(t).pairs, schemas.PAIRS, "pairs").to_pandas() for t in (tables, other)
+    )
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_prompts_without_two_usable_responses_are_set_aside(run):
+    tables = world(train=6, held_out=2, k=3)
+    of = [tables.responses.loc[tables.responses["prompt_id"] == p, "response_id"] for p in tables.prompts["prompt_id"]]
+    vectors = tables.embeddings.set_index("response_id")["vector"].to_dict()
+    for response in of[0][1:]:
+        vectors[response] = np.zeros(6, dtype="float32")
+    for response in of[1]:
+        vectors[response] = np.full(6, np.nan, dtype="float32")
+    vectors[of[2].iloc[0]] = np.array([np.inf] + [0.0] * 5, dtype="float32")
+    tables.embeddings = pd.DataFrame(vectors.items(), columns=["response_id", "vector"])
+    tables.responses = tables.responses[~tables.responses["response_id"].isin(of[3])]
+    found = run(tables)
+    prompts = tables.prompts["prompt_id"]
+    assert found.quarantine_select.set_index("id")["reason"].to_dict() == {
+        prompts[0]: "one_response",
+        prompts[1]: "no_response",
+        prompts[3]: "no_response",
+    }
+    assert found.tally_select.as_json()["prompt"]["out"] == 5
+    used = set(found.pairs["response_a"]) | set(found.pairs["response_b"])
+    assert not used & {*of[0], *of[1], of[2].iloc[0]}
+    assert found.pairs.loc[found.pairs["prompt_id"] == prompts[2], "n_pairs"].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("split", ["train", "eval"])
+def test_a_side_without_pairs_is_refused(run, split):
+    tables = world(train=2, held_out=2)
+    gone = tables.prompts.loc[tables.prompts["split"] == split, "prompt_id"]
+    tables.responses = tables.responses[~tables.responses["prompt_id"].isin(gone)]
+    with pytest.raises(UserError, match=f"no {split} prompts with two different responses"):
+        run(tables)
+
+
+def test_an_unknown_strategy_is_refused(run):
+    with pytest.raises(UserError, match="'esay'"):
+        run(world(), audit=["esay"])
+
+
+def test_the_histogram_counts_every_pair_once(run):
+    found = run(world()).plot_similarity
+    assert found.groupby("picks")["pairs"].sum().to_dict() == {"all": 48, "easy": 8, "hard": 8, "random": 8}
+    assert found.groupby("picks")["bin"].apply(list).tolist() == [list(range(40))] * 4
+    one = found[found["picks"] == "all"]
+    assert (one["low"].to_numpy()[1:] == one["high"].to_numpy()[:-1]).all()
+
+
+def test_texts_that_are_all_alike_still_have_a_histogram(run):
+    tables = world()
+    tables.embeddings["vector"] = [np.ones(4, dtype="float32")] * len(tables.embeddings)
+    found = run(tables)
+    assert found.plot_similarity.query("picks == 'all'")["pairs"].sum() == 48
+    assert set(found.pairs["similarity"]) == {1.0}
