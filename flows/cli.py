@@ -138,7 +138,7 @@ def _say(line: str) -> None:
 
 def main() -> None:
     """Run the command; what a person can mend is said without a traceback."""
-    environment.settle()
+    environment.settle(hub=True)  # whether the hub may be asked is for each stage to say
     try:
         app()
     except UserError as error:

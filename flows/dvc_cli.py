@@ -137,7 +137,7 @@ def _stop(process: subprocess.Popen[str]) -> None:
 def main() -> int:
     """DVC itself, ending when the process that started it dies."""
     environment.die_with_parent()
-    environment.settle()
+    environment.settle(hub=True)
     from dvc.cli import main as dvc
 
     return int(dvc(sys.argv[1:]))

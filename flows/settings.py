@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
 from ruamel.yaml.error import YAMLError
 
 from realign.core import artifacts, params
@@ -30,7 +31,7 @@ def write(root: Path, profile: str | None, assignments: Sequence[str]) -> None:
         return
     path = root / params.PARAMS_FILE
     yaml = _yaml()
-    document = yaml.load(path.read_text(encoding="utf-8"))
+    document = _load(yaml, path)
     if profile:
         _merge(document, _profile(root, _WHOLE))
         _merge(document, _profile(root, profile))
@@ -51,7 +52,7 @@ def _profile(root: Path, name: str) -> dict[str, Any]:
     path = root / PROFILES / f"{name}.yaml"
     if not path.is_file():
         raise UserError(f"there is no profile {name!r}; there are {', '.join(profiles(root))}")
-    found: dict[str, Any] = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    found: dict[str, Any] = _load(YAML(typ="safe"), path)
     return found
 
 
@@ -60,7 +61,7 @@ def _merge(document: Any, values: Mapping[str, Any]) -> None:
         if isinstance(value, dict) and isinstance(document.get(key), dict):
             _merge(document[key], value)
         elif document.get(key, ...) != value:
-            document[key] = value
+            document[key] = _inline(value)
 
 
 def _assign(document: Any, assignment: str) -> None:
@@ -79,7 +80,26 @@ def _assign(document: Any, assignment: str) -> None:
         place = place.get(section)
         if not isinstance(place, dict):
             raise UserError(f"--set {assignment}: there is no section {section!r} in params.yaml")
-    place[last] = value
+    place[last] = _inline(value)
+
+
+def _inline(value: Any) -> Any:
+    """A list on one line, as params.yaml has them."""
+    if not isinstance(value, list):
+        return value
+    sequence = CommentedSeq(value)
+    sequence.fa.set_flow_style()
+    return sequence
+
+
+def _load(yaml: YAML, path: Path) -> Any:
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"))
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path.name} is not valid YAML: {error}") from None
+    if not isinstance(document, dict):
+        raise UserError(f"{path.name} must hold sections (key: value)")
+    return document
 
 
 def _yaml() -> YAML:

@@ -57,7 +57,7 @@ def run_stage(root: Path, stage: str, fresh: bool) -> str:
         return "up to date"
     note = root / ".work" / f"{stage}.status.json"
     note.unlink(missing_ok=True)
-    if dvc_cli.run(root, "repro", "-s", stage, say=logger.info) == 0:
+    if dvc_cli.run(root, "repro", "--quiet", "-s", stage, say=logger.info) == 0:
         return "ran" if note.is_file() else "up to date"
     raise _reason(note, stage)
 

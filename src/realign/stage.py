@@ -84,7 +84,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("name", choices=STAGES)
     name: str = parser.parse_args(argv).name
     environment.die_with_parent()
-    environment.settle()
     root = Path.cwd()
     status = root / WORK / f"{name}.status.json"
     artifacts.write_json(status, {"status": "running"})

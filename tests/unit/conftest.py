@@ -12,7 +12,7 @@ from realign.core import environment
 os.environ["HF_HUB_OFFLINE"] = "1"
 environment.settle()
 
-settings.register_profile("unit", deadline=None, max_examples=60, derandomize=True, database=None)
+settings.register_profile("unit", deadline=None, max_examples=50, derandomize=True, database=None)
 settings.load_profile("unit")
 
 

@@ -13,7 +13,7 @@ from realign.core.errors import UserError
 
 TALK = [
     {"role": "system", "content": "be kind"},
-    {"role": "user", "content": "Grüße, \"you\"\u2028"},
+    {"role": "user", "content": 'Grüße, "you"\u2028'},
     {"role": "assistant", "content": "hi"},
     {"role": "user", "content": "bye"},
 ]
@@ -31,11 +31,19 @@ def project(tmp_path):
         ("pair2", two, ids.dump_messages(TALK), "c2", "r2", "é", "\u202e", 0.6, "test", -0.5, 1, 1),
     ]
     write_table(
-        tmp_path / ARTIFACTS["preferences"].path, pd.DataFrame(rows, columns=schemas.PREFERENCES.names), schemas.PREFERENCES
+        tmp_path / ARTIFACTS["preferences"].path,
+        pd.DataFrame(rows, columns=schemas.PREFERENCES.names),
+        schemas.PREFERENCES,
     )
-    judged = [(p, sample, "b", f"policy {sample}", 0.0, 1.0, 1.0, 1, 2, 0.1) for p in (one, two) for sample in (0, 1)]
+    judged = [
+        (p, sample, "b", f"policy {sample}", 0.0, 1.0, 1.0, 1, 2, 0.1)
+        for p in (one, two)
+        for sample in (0, 1)
+    ]
     write_table(
-        tmp_path / ARTIFACTS["judgements"].path, pd.DataFrame(judged, columns=schemas.JUDGEMENTS.names), schemas.JUDGEMENTS
+        tmp_path / ARTIFACTS["judgements"].path,
+        pd.DataFrame(judged, columns=schemas.JUDGEMENTS.names),
+        schemas.JUDGEMENTS,
     )
     return tmp_path
 
@@ -66,7 +74,12 @@ def test_jsonl_holds_every_column(project, tmp_path):
     export.write(project, "jsonl", tmp_path / "out.jsonl")
     first, second = lines(tmp_path / "out.jsonl")
     assert list(first) == schemas.PREFERENCES.names
-    assert (first["pair_id"], first["chosen"], first["p_chosen"], first["chosen_tokens"]) == ("pair1", "yes\nso", 0.8, 3)
+    assert (first["pair_id"], first["chosen"], first["p_chosen"], first["chosen_tokens"]) == (
+        "pair1",
+        "yes\nso",
+        0.8,
+        3,
+    )
     assert second["messages"] == TALK
 
 
@@ -77,7 +90,7 @@ def test_alpaca_eval_holds_one_answer_a_prompt(project, tmp_path):
     assert {row["generator"] for row in rows} == {"realign"}
     assert {row["instruction"] for row in rows} == {
         "What is 0 plus 0?",
-        "system: be kind\n\nuser: Grüße, \"you\"\u2028\n\nassistant: hi\n\nuser: bye",
+        'system: be kind\n\nuser: Grüße, "you"\u2028\n\nassistant: hi\n\nuser: bye',
     }
 
 

@@ -44,7 +44,13 @@ PINNED: dict[str, Any] = {
     },
     "embed": {"method": "hidden_state", "max_tokens": 96, "tokens_per_batch": 8192},
     "select": {"budget": None},
-    "label": {"labeller": "oracle", "temperature": 0.15, "tie_gap": 0.0, "annotator": "score", "gold_annotator": None},
+    "label": {
+        "labeller": "oracle",
+        "temperature": 0.15,
+        "tie_gap": 0.0,
+        "annotator": "score",
+        "gold_annotator": None,
+    },
     "train": {
         "beta": 0.1,
         "loss_type": ["sigmoid"],

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -92,11 +93,15 @@ def conform(frame: pd.DataFrame, table: schemas.Table, where: str) -> pa.Table:
             first = frame.loc[twice, list(table.key)].iloc[0].to_dict()
             problems.append(f"{int(twice.sum())} row(s) repeat a key, first {first}")
     if not problems:
-        try:
-            ordered = frame.sort_values(list(table.key), kind="stable")
-            return pa.Table.from_pandas(ordered[table.names], table.arrow, preserve_index=False)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError) as error:
-            problems.append(str(error))
+        ordered = frame.sort_values(list(table.key), kind="stable")
+        columns = []
+        for column in table.columns:
+            try:
+                columns.append(pa.Array.from_pandas(ordered[column.name], type=column.type))
+            except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+                problems.append(f"column {column.name!r} is not {column.type}: {str(error).splitlines()[0]}")
+        if not problems:
+            return pa.Table.from_arrays(columns, schema=table.arrow)
     raise UserError(listing(f"{where} is not a proper table {table.name!r}:", problems))
 
 
@@ -115,24 +120,14 @@ def read_table(path: Path, table: schemas.Table) -> pd.DataFrame:
             found = pyarrow.csv.read_csv(path, convert_options=options)
         else:
             found = pyarrow.parquet.read_table(path)
-    except (pa.ArrowException, OSError) as error:
+        frame: pd.DataFrame = found.to_pandas()
+        _check_schema(found, table, path)
+        conform(frame, table, str(path))
+        return frame
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"{path} cannot be read as a table ({error}). Restore it with: dvc checkout, or run its stage again"
         ) from None
-    wanted = {c.name: c.type for c in table.columns}
-    problems = [f"column {n!r} is missing" for n in wanted if n not in found.column_names]
-    problems += [
-        f"column {f.name!r} is {f.type}, it must be {wanted[f.name]}"
-        if f.name in wanted
-        else f"column {f.name!r} is unknown"
-        for f in found.schema
-        if wanted.get(f.name) != f.type
-    ]
-    if problems:
-        raise UserError(listing(f"{path} is not a proper table {table.name!r}:", problems))
-    frame: pd.DataFrame = found.to_pandas()
-    conform(frame, table, str(path))
-    return frame
 
 
 def read_json(path: Path) -> Json:
@@ -150,15 +145,39 @@ def read_json(path: Path) -> Json:
     return content
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
+def _check_schema(found: pa.Table, table: schemas.Table, path: Path) -> None:
+    wanted = {c.name: c.type for c in table.columns}
+    problems = [f"column {n!r} is missing" for n in wanted if n not in found.column_names]
+    problems += [
+        f"column {f.name!r} is {f.type}, it must be {wanted[f.name]}"
+        if f.name in wanted
+        else f"column {f.name!r} is unknown"
+        for f in found.schema
+        if wanted.get(f.name) != f.type
+    ]
+    if problems:
+        raise UserError(listing(f"{path} is not a proper table {table.name!r}:", problems))
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[BinaryIO]:
+    """A stream whose content takes the file's place once it is all on disk, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    with _whole(path) as stream:
+        stream.write(text.encode("utf-8"))
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -170,16 +189,11 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def write_table(path: Path, frame: pd.DataFrame, table: schemas.Table) -> None:
     """Check a table against its schema and write it, whole or not at all."""
     content = conform(frame, table, str(path)).replace_schema_metadata(None)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as stream:
+    with _whole(path) as stream:
         if path.suffix == ".csv":
             pyarrow.csv.write_csv(content, stream)
         else:
             pyarrow.parquet.write_table(content, stream, compression="zstd")
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
 
 
 def move_folder(source: Path, target: Path) -> None:

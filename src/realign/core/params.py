@@ -34,7 +34,7 @@ Shape = Literal["multi", "hh", "shp", "prompts"]
 class Section(BaseModel):
     """A section of params.yaml: frozen, complete, no unknown key."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     def hub_names(self) -> list[str]:
         """What this section asks of a model hub; nothing unless a section says so."""
@@ -346,9 +346,14 @@ def _sentence(error: dict[str, Any]) -> str:
 
 
 def _keys(location: tuple[Any, ...]) -> list[str]:
-    model: Any = Params
+    """The keys that the section at `location` has."""
+    section: Any = Params
     for part in location:
-        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        model = field.annotation if field else None
-    fields = getattr(model, "model_fields", {})
-    return [field.alias or name for name, field in fields.items()]
+        section = _fields(section).get(part)
+    return list(_fields(section))
+
+
+def _fields(section: Any) -> dict[str, Any]:
+    return {
+        field.alias or name: field.annotation for name, field in getattr(section, "model_fields", {}).items()
+    }

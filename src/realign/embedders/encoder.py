@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from realign.core.batching import fixed_batches
+from realign.models.padding import padded
 
 if TYPE_CHECKING:
     import torch
@@ -45,15 +46,9 @@ def encode(encoder: Encoder, texts: Sequence[str], tokens_per_batch: int) -> Ite
 
     tokens = [encoder.tokens(text) for text in texts]
     for batch in fixed_batches([len(t) for t in tokens], tokens_per_batch, encoder.longest):
-        padded = torch.full((batch.size, batch.length), encoder.pad)
-        mask = torch.zeros_like(padded)
-        for at, row in enumerate(batch.filled()):
-            padded[at, : len(tokens[row])] = torch.tensor(tokens[row])
-            mask[at, : len(tokens[row])] = 1
+        ids, mask = padded(batch, tokens, encoder.pad)
         with torch.inference_mode():
-            vectors = (
-                encoder.forward(padded.to(encoder.device), mask.to(encoder.device)).float().cpu().numpy()
-            )
+            vectors = encoder.forward(ids.to(encoder.device), mask.to(encoder.device)).float().cpu().numpy()
         yield {
             row: vectors[at] if tokens[row] else np.zeros_like(vectors[at])
             for at, row in enumerate(batch.rows)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -69,9 +72,6 @@ def ratio_of_means(above: np.ndarray, below: np.ndarray, how: Resampling) -> Fig
     """mean(above) / mean(below), paired by prompt; None without values or with a zero below."""
     if len(above) == 0 or not below.any():
         return None
-    if np.ptp(above) == 0 and np.ptp(below) == 0:
-        value = _round(float(above[0] / below[0]))
-        return Figure(value, value, value, len(above), "constant")
 
     def ratio(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
         return np.asarray(x.mean(axis) / y.mean(axis))
@@ -79,26 +79,24 @@ def ratio_of_means(above: np.ndarray, below: np.ndarray, how: Resampling) -> Fig
     return _bootstrap((above, below), ratio, how)
 
 
-def _bootstrap(samples: tuple[np.ndarray, ...], statistic, how: Resampling) -> Figure:  # type: ignore[no-untyped-def]
-    found = stats.bootstrap(
-        samples,
-        statistic,
-        paired=len(samples) > 1,
-        vectorized=True,
-        n_resamples=how.resamples,
-        batch=256,
-        confidence_level=how.confidence,
-        method="BCa",
-        rng=np.random.default_rng(how.seed),
-    ).confidence_interval
-    value = float(statistic(*samples, axis=-1))
-    return Figure(
-        _round(value),
-        _round(found.low),
-        _round(found.high),
-        len(samples[0]),
-        "bootstrap BCa over prompts",
-    )
+def _bootstrap(samples: tuple[np.ndarray, ...], statistic: Callable[..., Any], how: Resampling) -> Figure:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        found = stats.bootstrap(
+            samples,
+            statistic,
+            paired=len(samples) > 1,
+            vectorized=True,
+            n_resamples=how.resamples,
+            batch=256,
+            confidence_level=how.confidence,
+            method="BCa",
+            rng=np.random.default_rng(how.seed),
+        ).confidence_interval
+    value = _round(float(statistic(*samples, axis=-1)))
+    if not np.isfinite([found.low, found.high]).all():  # no resample differs from the others
+        return Figure(value, value, value, len(samples[0]), "constant")
+    return Figure(value, _round(found.low), _round(found.high), len(samples[0]), "bootstrap BCa over prompts")
 
 
 def _round(value: float) -> float:

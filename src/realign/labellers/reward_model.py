@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from realign.core.progress import progress
 from realign.core.work import Work
 from realign.labellers.verdicts import Question, Verdicts, by_gap
 from realign.models.load import load_reward
+from realign.models.padding import padded
 
 _TOKENS_PER_BATCH = 8192
 _LONGEST = 2048
@@ -56,7 +58,9 @@ def rewards(model: Model, messages: Sequence[str], texts: Sequence[str], work: W
     return np.array([float(known[key]) for key in keys])
 
 
-def _compute(model: Model, todo, put) -> dict[str, bytes]:  # type: ignore[no-untyped-def]
+def _compute(
+    model: Model, todo: Mapping[str, tuple[str, str]], put: Callable[[Mapping[str, bytes]], None]
+) -> dict[str, bytes]:
     import torch
 
     classifier, tokenizer = load_reward(model)
@@ -69,15 +73,9 @@ def _compute(model: Model, todo, put) -> dict[str, bytes]:  # type: ignore[no-un
     known: dict[str, bytes] = {}
     bar = progress(len(names), "reward", "responses")
     for batch in fixed_batches([len(t) for t in tokens], _TOKENS_PER_BATCH, longest):
-        padded = torch.full((batch.size, batch.length), pad)
-        mask = torch.zeros_like(padded)
-        for at, row in enumerate(batch.filled()):
-            padded[at, : len(tokens[row])] = torch.tensor(tokens[row])
-            mask[at, : len(tokens[row])] = 1
+        input_ids, mask = (t.to(classifier.device) for t in padded(batch, tokens, pad))
         with torch.inference_mode():
-            logits = classifier(
-                input_ids=padded.to(classifier.device), attention_mask=mask.to(classifier.device)
-            ).logits[:, 0]
+            logits = classifier(input_ids=input_ids, attention_mask=mask).logits[:, 0]
         finished = {names[row]: repr(float(logits[at])).encode() for at, row in enumerate(batch.rows)}
         put(finished)
         known |= finished
@@ -86,7 +84,7 @@ def _compute(model: Model, todo, put) -> dict[str, bytes]:  # type: ignore[no-un
     return known
 
 
-def _tokens(tokenizer, messages: str, text: str) -> list[int]:  # type: ignore[no-untyped-def]
+def _tokens(tokenizer: Any, messages: str, text: str) -> list[int]:
     turns = [*ids.load_messages(messages), {"role": "assistant", "content": text}]
     if tokenizer.chat_template:
         found: list[int] = tokenizer.apply_chat_template(turns, tokenize=True, return_dict=False)

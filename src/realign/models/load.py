@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,24 +65,21 @@ def load_causal(folder: Path, trust_remote_code: bool = False, key: str = "base"
         UserError: the folder holds no such model.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-    try:
+    with _told(key, f"{folder.name} is not a causal language model"):
         tokenizer = AutoTokenizer.from_pretrained(
             folder, padding_side="left", trust_remote_code=trust_remote_code, local_files_only=True
         )
-        model = AutoModelForCausalLM.from_pretrained(
+        model = _whole(
+            AutoModelForCausalLM,
             folder,
             dtype=torch.bfloat16 if has_bf16() else torch.float32,
-            use_safetensors=True,
             trust_remote_code=trust_remote_code,
-            local_files_only=True,
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"{key}: {folder.name} is not a causal language model: {_first_line(error)}"
-        ) from None
-    return model.eval().to(device()), tokenizer
+    # What a model recommends for generation would fill every setting that a run leaves open.
+    model.generation_config = GenerationConfig()
+    return model, tokenizer
 
 
 def load_policy(base: Path, adapter: Path) -> tuple[Any, Any]:
@@ -100,21 +99,38 @@ def load_reward(model: Model) -> tuple[Any, Any]:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     folder = pinned(model, "label.reward_model")
-    try:
+    with _told("label.reward_model", f"{model.name} is no sequence classifier"):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        reward = AutoModelForSequenceClassification.from_pretrained(
-            folder, use_safetensors=True, local_files_only=True
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"label.reward_model: {model.name} is no sequence classifier: {_first_line(error)}"
-        ) from None
+        reward = _whole(AutoModelForSequenceClassification, folder)
     if reward.config.num_labels != 1:
         raise UserError(
             f"label.reward_model: {model.name} has {reward.config.num_labels} outputs, a reward has one"
         )
-    return reward.eval().to(device()), tokenizer
+    return reward, tokenizer
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+def _whole(kind: Any, folder: Path, **options: Any) -> Any:
+    """A model in evaluation mode on its device.
+
+    Raises:
+        ValueError: weights are missing, which transformers would fill with random numbers.
+    """
+    model, told = kind.from_pretrained(
+        folder, use_safetensors=True, local_files_only=True, output_loading_info=True, **options
+    )
+    if told["missing_keys"]:
+        missing = sorted(told["missing_keys"])
+        raise ValueError(f"{len(missing)} weights are missing, {missing[0]} first")
+    return model.eval().to(device())
+
+
+@contextmanager
+def _told(key: str, what: str) -> Iterator[None]:
+    """Says in one line what a loading library says in many ways."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        words = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(f"{key}: {what}: {words[0]}") from None

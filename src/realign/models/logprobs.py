@@ -9,6 +9,7 @@ import numpy as np
 
 from realign.core.batching import fixed_batches
 from realign.core.progress import progress
+from realign.models.padding import padded
 
 
 def completion_logprobs(
@@ -39,14 +40,10 @@ def completion_logprobs(
     sums = np.zeros(len(rows))
     bar = progress(len(rows), what, "responses")
     for batch in fixed_batches([len(w) for w in whole], tokens_per_batch, max_length):
-        tokens = torch.full((batch.size, batch.length), pad)
-        mask = torch.zeros_like(tokens)
-        counted = torch.zeros_like(tokens, dtype=torch.bool)
+        tokens, mask = (t.to(model.device) for t in padded(batch, whole, pad))
+        counted = mask.bool()
         for at, row in enumerate(batch.filled()):
-            tokens[at, : len(whole[row])] = torch.tensor(whole[row])
-            mask[at, : len(whole[row])] = 1
-            counted[at, len(rows[row][0]) : len(whole[row])] = True
-        tokens, mask, counted = (t.to(model.device) for t in (tokens, mask, counted))
+            counted[at, : len(rows[row][0])] = False
         with torch.inference_mode():
             logits = model(input_ids=tokens, attention_mask=mask, use_cache=False).logits[:, :-1].float()
         picked = logits.gather(2, tokens[:, 1:, None]).squeeze(2) - logits.logsumexp(2)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from realign.core.batching import fixed_batches
+from realign.core.params import Generate
+from realign.models.padding import padded
 
 if TYPE_CHECKING:
     import torch
@@ -75,13 +77,16 @@ def sample(
     model: Any,
     tokenizer: Any,
     rows: Sequence[SamplingRow],
-    *,
-    temperature: float,
-    top_p: float,
-    max_new_tokens: int,
-    tokens_per_batch: int,
+    options: Generate,
 ) -> Iterator[dict[int, Sampled]]:
-    """Sample every row; yields finished batches as {row number: response}, short prompts first."""
+    """Sample every row; yields finished batches as {row number: response}, short prompts first.
+
+    Args:
+        model: a causal language model.
+        tokenizer: its tokenizer.
+        rows: prompts of at most `options.max_prompt_tokens` tokens, with their random numbers.
+        options: temperature, top_p, lengths, batch size.
+    """
     import torch
     from transformers import (
         GenerationConfig,
@@ -93,23 +98,21 @@ def sample(
     config = GenerationConfig(
         do_sample=False,
         num_beams=1,
-        max_new_tokens=max_new_tokens,
+        max_new_tokens=options.max_new_tokens,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
         use_cache=True,
     )
-    lengths = [len(row.prompt) for row in rows]
-    for batch in fixed_batches(lengths, tokens_per_batch, max(lengths, default=1), extra=max_new_tokens):
+    prompts = [row.prompt for row in rows]
+    lengths = [len(prompt) for prompt in prompts]
+    longest, new = options.max_prompt_tokens, options.max_new_tokens
+    for batch in fixed_batches(lengths, options.tokens_per_batch, longest, extra=new):
+        tokens, mask = padded(batch, prompts, tokenizer.pad_token_id, left=True)
         filled = [rows[i] for i in batch.filled()]
-        tokens = torch.full((batch.size, batch.length), tokenizer.pad_token_id)
-        mask = torch.zeros_like(tokens)
-        for at, row in enumerate(filled):
-            tokens[at, batch.length - len(row.prompt) :] = torch.tensor(row.prompt)
-            mask[at, batch.length - len(row.prompt) :] = 1
         uniforms = torch.from_numpy(np.stack([row.uniforms for row in filled])).to(model.device)
-        chain = LogitsProcessorList([TemperatureLogitsWarper(temperature)])
-        if top_p < 1:
-            chain.append(TopPLogitsWarper(top_p))
+        chain = LogitsProcessorList([TemperatureLogitsWarper(options.temperature)])
+        if options.top_p < 1:
+            chain.append(TopPLogitsWarper(options.top_p))
         chain.append(KeyedChoice(uniforms, batch.length))
         with torch.inference_mode():
             out = model.generate(
@@ -118,8 +121,8 @@ def sample(
                 generation_config=config,
                 logits_processor=chain,
             )
-        new = out[:, batch.length :].tolist()
-        yield {row: _finish(tokenizer, new[at]) for at, row in enumerate(batch.rows)}
+        sampled = out[:, batch.length :].tolist()
+        yield {row: _finish(tokenizer, sampled[at]) for at, row in enumerate(batch.rows)}
 
 
 def _finish(tokenizer: Any, tokens: list[int]) -> Sampled:

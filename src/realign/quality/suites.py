@@ -172,7 +172,7 @@ def preferences(limits: Validate | None) -> Suite:
 
 
 def _kept(rows_in: int, limits: Validate) -> int:
-    return math.ceil(rows_in * (1 - limits.max_share_dropped))
+    return math.ceil(round(rows_in * (1 - limits.max_share_dropped), 6))  # 10 * (1 - 0.7) is a bit above 3
 
 
 def _preference_limits(limits: Validate) -> list[Check]:

@@ -58,9 +58,11 @@ def _lloyd(vectors: np.ndarray, iterations: int = 50) -> np.ndarray:
     one, other = vectors[rows, worst // k], vectors[rows, worst % k]
     left = np.zeros((n, k), dtype=bool)
     for _ in range(iterations):
-        nearer = _distance(vectors, one) < _distance(vectors, other)
-        nearer[rows, _distance(vectors, one).argmin(1)] = True  # no cluster is ever empty
-        nearer[rows, _distance(vectors, other).argmin(1)] = False
+        lead = _distance(vectors, one) - _distance(vectors, other)
+        nearer = lead < 0
+        first, last = lead.argmin(1), lead.argmax(1)
+        nearer[rows, first] = True  # no cluster is ever empty, even where all are equally near
+        nearer[rows, np.where(first == last, k - 1, last)] = False
         if (nearer == left).all():
             break
         left = nearer

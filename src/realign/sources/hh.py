@@ -42,11 +42,15 @@ def _split(transcript: str) -> tuple[str, str]:
     if not answers:
         raise BadRow("no_assistant_turn", transcript)
     last = answers[-1]
+    if last is not turns[-1]:
+        raise BadRow("ends_with_human", transcript[turns[-1].start() :].strip())
     return transcript[: last.start()], transcript[last.end() :]
 
 
 def _messages(context: str) -> list[Message]:
     turns = list(_TURN.finditer(context))
+    if not turns:
+        raise BadRow("no_user_turn", context)
     ends = [turn.start() for turn in turns[1:]] + [len(context)]
     messages: list[Message] = []
     for turn, end in zip(turns, ends, strict=True):

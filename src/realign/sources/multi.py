@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from realign.core.ids import Message
-from realign.sources.raw import BadRow, RawResponse, RawRow, as_object, number_of, text_of
+from realign.sources.raw import BadRow, RawResponse, RawRow, as_object, name_of, number_of, text_of
 
 _ROLES = ("system", "user", "assistant")
 
@@ -30,7 +30,7 @@ def read(row: object) -> RawRow:
     return RawRow(
         _messages(fields.get("prompt")),
         [_response(item) for item in responses],
-        None if rule is None else json.dumps(rule, sort_keys=True, ensure_ascii=False),
+        None if rule is None else name_of(json.dumps(rule, sort_keys=True, ensure_ascii=False), "rule"),
     )
 
 
@@ -68,5 +68,7 @@ def _response(item: object) -> RawResponse:
         scores["score"] = number_of(response["score"], "score")
     if response.get("scores") is not None:
         named = as_object(response["scores"])
-        scores |= {name: number_of(value, f"scores.{name}") for name, value in named.items()}
-    return RawResponse(text_of(response, "text"), None if generator is None else str(generator), scores)
+        scores |= {name_of(name, "scores"): number_of(value, f"scores.{name}") for name, value in named.items()}
+    return RawResponse(
+        text_of(response, "text"), None if generator is None else name_of(generator, "generator"), scores
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from realign.core.ids import Message
@@ -69,9 +70,27 @@ def number_of(value: object, key: str) -> float:
     Raises:
         BadRow: it is none.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
+    try:
+        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
         raise BadRow("wrong_type", f"{key!r} must be a finite number, it is {_kind(value)}")
-    return float(value)
+    return number
+
+
+def name_of(value: object, key: str) -> str:
+    """A name that can be stored.
+
+    Raises:
+        BadRow: it holds what is no Unicode character.
+    """
+    name = str(value)
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        raise BadRow("not_unicode", f"{key!r} holds half a surrogate pair") from None
+    return name
 
 
 def as_object(row: object) -> dict[str, object]:
@@ -93,4 +112,4 @@ def _kind(value: object) -> str:
         bool: "true/false",
         type(None): "missing or null",
     }
-    return names.get(type(value), f"the number {value}")
+    return names.get(type(value), f"the number {value!r:.30}")

@@ -51,7 +51,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     """
     options = settings.base
     examples = _examples(inputs)
-    checkpoints = work.checkpoints(_fingerprint(examples, settings))
+    checkpoints = work.checkpoints(_fingerprint(examples, inputs.scores, settings))
     if options.source == "build":
         model, tokenizer = _built(examples, settings, checkpoints / "pretrain")
     else:
@@ -122,8 +122,15 @@ def _conversations(examples: pd.DataFrame) -> Iterator[tuple[list[Message], str]
         yield ids.load_messages(messages), text
 
 
-def _fingerprint(examples: pd.DataFrame, settings: Settings) -> str:
-    return ids.digest(*examples["response_id"], str(settings.seed), settings.base.model_dump_json())
+def _fingerprint(examples: pd.DataFrame, scores: pd.DataFrame, settings: Settings) -> str:
+    chosen_by = (
+        scores.sort_values(["response_id", "annotator"]).to_json(orient="values")
+        if settings.base.sft.steps
+        else ""
+    )
+    return ids.digest(
+        *examples["response_id"], chosen_by, str(settings.seed), settings.base.model_dump_json()
+    )
 
 
 def _complete(tokenizer: Any) -> None:

@@ -247,15 +247,7 @@ def _answers(
 ) -> list[Sampled]:
     found: dict[int, Sampled] = {}
     bar = progress(len(rows), what, "responses")
-    for batch in sample(
-        model,
-        tokenizer,
-        rows,
-        temperature=options.temperature,
-        top_p=options.top_p,
-        max_new_tokens=options.max_new_tokens,
-        tokens_per_batch=options.tokens_per_batch,
-    ):
+    for batch in sample(model, tokenizer, rows, options):
         found |= batch
         bar.update(len(batch))
     bar.close()

@@ -138,15 +138,7 @@ def _sampled(
         for prompt, k in todo
     ]
     bar = progress(len(wanted), "generate", "responses", done=len(wanted) - len(todo))
-    for batch in sample(
-        model,
-        tokenizer,
-        rows,
-        temperature=options.temperature,
-        top_p=options.top_p,
-        max_new_tokens=options.max_new_tokens,
-        tokens_per_batch=options.tokens_per_batch,
-    ):
+    for batch in sample(model, tokenizer, rows, options):
         finished = {
             keys[todo[at]]: json.dumps([s.text, s.finish, s.tokens], ensure_ascii=False).encode()
             for at, s in batch.items()

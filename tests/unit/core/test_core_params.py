@@ -57,11 +57,7 @@ def test_a_checked_file_cannot_be_changed_any_more():
         ("train.betta", "beta"),
         ("train.lora.alfa", "alpha"),
         ("base.pretrain.step", "steps"),
-        pytest.param(
-            "validate.min_row",
-            "min_rows",
-            marks=pytest.mark.xfail(strict=True, reason="params._keys does not know the alias 'validate'"),
-        ),
+        pytest.param("validate.min_row", "min_rows"),
     ],
 )
 def test_an_unknown_key_is_told_what_was_meant(key, meant):
@@ -119,7 +115,7 @@ def test_a_missing_key_is_named(key):
         ("train.beta", -0.1, "greater than 0"),
         ("train.beta", 0.0, "greater than 0"),
         ("train.beta", "0.1", "valid number"),
-        ("train.beta", float("nan"), "greater than 0"),
+        ("train.beta", float("nan"), "finite number"),
         ("train.loss_type", [], "at least 1 item"),
         ("train.loss_type", ["sigmoyd"], "'sigmoid'"),
         ("train.label_smoothing", 0.5, "less than 0.5"),
@@ -138,7 +134,6 @@ def test_a_wrong_value_is_named_with_what_it_is(key, value, words):
     assert said.endswith(f"(it is {shown!r})")
 
 
-@pytest.mark.xfail(strict=True, reason="infinities pass the bounds, so train gets an infinite rate or beta")
 def test_infinite_numbers_are_refused():
     keys = ["generate.temperature", "train.beta", "train.epochs", "train.learning_rate"]
     found = problems(edited(dict.fromkeys(keys, float("inf"))))
@@ -229,7 +224,9 @@ def test_all_problems_stand_in_one_message():
     assert sorted(line.partition(":")[0] for line in problems(wrong)) == [
         "generate.k", "report.title", "sead", "seed", "train.beta",
     ]  # fmt: skip
-    impossible = edited({"audit": ["easy", "hard", "hard"], "evaluate.judge": "score_head", "train.max_length": 999})
+    impossible = edited(
+        {"audit": ["easy", "hard", "hard"], "evaluate.judge": "score_head", "train.max_length": 999}
+    )
     assert [line.partition(":")[0] for line in problems(impossible)] == [
         "audit", "audit", "evaluate.judge", "base.build.max_positions",
     ]  # fmt: skip

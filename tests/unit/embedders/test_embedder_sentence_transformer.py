@@ -17,7 +17,13 @@ TEXTS = [*WORDS, "colour", "unknown words everywhere", "is " * 40]
 
 
 def words_tokenizer():
-    known = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *sorted({w.strip(".,?").lower() for t in WORDS for w in t.split()})]
+    known = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        *sorted({w.strip(".,?").lower() for t in WORDS for w in t.split()}),
+    ]
     backend = Tokenizer(models.WordLevel({word: at for at, word in enumerate(known)}, unk_token="[UNK]"))
     backend.normalizer = normalizers.Lowercase()
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

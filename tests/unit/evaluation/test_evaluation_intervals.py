@@ -98,7 +98,6 @@ def test_figures_are_plain_and_rounded():
     assert all(round(found[key], 6) == found[key] for key in ("value", "low", "high"))
 
 
-@pytest.mark.xfail(strict=True, reason="BCa is undefined where the resampled ratio does not vary: NaN")
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("above", "below"),

@@ -24,7 +24,17 @@ ROWS = [
 @pytest.fixture
 def found():
     table = pd.DataFrame(
-        ROWS, columns=["strategy", "purpose", "pair_id", "winner", "gold", "gold_gap", "log_length_ratio", "similarity"]
+        ROWS,
+        columns=[
+            "strategy",
+            "purpose",
+            "pair_id",
+            "winner",
+            "gold",
+            "gold_gap",
+            "log_length_ratio",
+            "similarity",
+        ],
     )
     pairs = table[["pair_id", "similarity", "log_length_ratio"]]
     return strategies(table.drop(columns=["similarity", "log_length_ratio"]), pairs, HOW)
@@ -38,7 +48,13 @@ def test_label_error_leaves_out_what_either_calls_a_tie(found):
 
 def test_ties_are_the_labellers_own(found):
     assert found["easy"]["ties"]["value"] == 0.2
-    assert found["hard"]["ties"] == {"value": 0.0, "low": 0.0, "high": 0.841886, "n": 2, "method": "exact binomial"}
+    assert found["hard"]["ties"] == {
+        "value": 0.0,
+        "low": 0.0,
+        "high": 0.841886,
+        "n": 2,
+        "method": "exact binomial",
+    }
 
 
 def test_the_longer_one_wins_as_counted_among_the_decided(found):

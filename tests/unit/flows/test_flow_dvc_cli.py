@@ -18,7 +18,9 @@ def configured(tmp_path, config=None, local=None):
     return tmp_path
 
 
-DEFAULT = "[core]\n    analytics = false\n    remote = storage\n['remote \"storage\"']\n    url = /mnt/100%/store\n"
+DEFAULT = (
+    "[core]\n    analytics = false\n    remote = storage\n['remote \"storage\"']\n    url = /mnt/100%/store\n"
+)
 
 
 def test_the_default_remote_is_found(tmp_path):
@@ -35,10 +37,17 @@ def test_the_local_configuration_alone_is_enough(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "config", [None, "", "[core]\n    analytics = false\n", "['remote \"storage\"']\n    url = /x\n", "[core]\nremote =\n"]
+    "config",
+    [
+        None,
+        "",
+        "[core]\n    analytics = false\n",
+        "['remote \"storage\"']\n    url = /x\n",
+        "[core]\nremote =\n",
+    ],
 )
 def test_without_a_default_remote_the_mend_is_named(tmp_path, config):
-    with pytest.raises(UserError, match="no DVC remote to share with. Add one: dvc remote add --default"):
+    with pytest.raises(UserError, match=r"no DVC remote to share with\. Add one: dvc remote add --default"):
         dvc_cli.remote(configured(tmp_path, config))
 
 

@@ -36,8 +36,13 @@ def test_outside_a_project_it_says_so(tmp_path):
 
 def test_one_run_at_a_time(root):
     with project.locked(root):
-        code = "import sys; from pathlib import Path; from flows import project\nwith project.locked(Path(sys.argv[1])): pass"
-        done = subprocess.run([sys.executable, "-c", code, str(root)], capture_output=True, text=True, check=False)
+        code = (
+            "import sys; from pathlib import Path; from flows import project\n"
+            "with project.locked(Path(sys.argv[1])): pass"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(root)], capture_output=True, text=True, check=False
+        )
         assert "another run is at work" in done.stderr
         assert done.returncode != 0
     with project.locked(root):

@@ -31,8 +31,20 @@ METRICS = {
 def test_rows_hold_value_interval_and_count():
     rows = results.rows(METRICS)
     assert rows[0] == {"figure": "win_rate", "value": 0.5, "low": 0.4, "high": 0.6, "prompts": 9}
-    assert rows[-2] == {"figure": "label_error of easy", "value": 0.25, "low": 0.15, "high": 0.35, "prompts": 9}
-    assert rows[-1] == {"figure": "label_error of hard", "value": None, "low": None, "high": None, "prompts": 0}
+    assert rows[-2] == {
+        "figure": "label_error of easy",
+        "value": 0.25,
+        "low": 0.15,
+        "high": 0.35,
+        "prompts": 9,
+    }
+    assert rows[-1] == {
+        "figure": "label_error of hard",
+        "value": None,
+        "low": None,
+        "high": None,
+        "prompts": 0,
+    }
 
 
 def test_the_table_names_confidence_labeller_and_report(tmp_path):

@@ -19,12 +19,19 @@ TEXTS = ("It is 7.", "It is 8.", "It is 9, you fool.", "i guess 7")
 
 def pairs(texts_a, texts_b, prefix="p"):
     return pd.DataFrame(
-        {"pair_id": [f"{prefix}{i}" for i in range(len(texts_a))], "rule": RULE, "text_a": texts_a, "text_b": texts_b}
+        {
+            "pair_id": [f"{prefix}{i}" for i in range(len(texts_a))],
+            "rule": RULE,
+            "text_a": texts_a,
+            "text_b": texts_b,
+        }
     )
 
 
 def ask(table, tmp_path, seed=7, **settings):
-    return oracle(Question(table, pd.DataFrame(), section("label", **settings), seed, Work(tmp_path, "label")))
+    return oracle(
+        Question(table, pd.DataFrame(), section("label", **settings), seed, Work(tmp_path, "label"))
+    )
 
 
 def test_quality_is_the_rules(tmp_path):

@@ -12,7 +12,9 @@ from realign.labellers import LABELLERS
 from realign.labellers.scores import scores
 from realign.labellers.verdicts import Question, by_gap, score_gap
 
-PAIRS = pd.DataFrame({"pair_id": ["1", "2", "3", "4"], "response_a": ["w", "x", "y", "w"], "response_b": ["x", "w", "z", "q"]})
+PAIRS = pd.DataFrame(
+    {"pair_id": ["1", "2", "3", "4"], "response_a": ["w", "x", "y", "w"], "response_b": ["x", "w", "z", "q"]}
+)
 SCORES = pd.DataFrame(
     {"response_id": ["w", "x", "y", "z", "w", "x", "q"], "annotator": ["ann"] * 4 + ["bob"] * 3,
      "score": [1.0, 0.5, 2.0, 2.0, 0.0, 3.0, 9.0]}

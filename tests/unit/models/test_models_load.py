@@ -5,7 +5,6 @@ import shutil
 
 import pytest
 import torch
-from safetensors import SafetensorError
 from transformers import LlamaForSequenceClassification
 from unit_builders import model_named
 
@@ -43,7 +42,7 @@ def test_another_content_names_the_digest_that_would_fit(copied):
         pinned(Model(name=str(copied), revision="abc"), "base.model")
     named = model_named(copied)
     (copied / "added.txt").write_text("x")
-    with pytest.raises(UserError, match="base.model: the folder"):
+    with pytest.raises(UserError, match=r"base\.model: the folder"):
         pinned(named, "base.model")
 
 
@@ -82,7 +81,6 @@ def test_an_unknown_architecture_is_one_line(copied):
         load_causal(copied, key="base.model")
 
 
-@pytest.mark.xfail(strict=True, raises=SafetensorError, reason="SafetensorError is none of the errors caught")
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_cut_weights_are_one_line(copied, share):
     weights = copied / "model.safetensors"
@@ -92,24 +90,21 @@ def test_cut_weights_are_one_line(copied, share):
         load_causal(copied)
 
 
-@pytest.mark.xfail(strict=True, raises=RuntimeError, reason="a shape mismatch is none of the errors caught")
 def test_weights_of_another_shape_are_one_line(copied):
     change_config(copied, hidden_size=64)
     with pytest.raises(UserError, match="base: copy"):
         load_causal(copied)
 
 
-@pytest.mark.xfail(strict=True, reason="weights that are missing are filled with random ones, without a word")
 def test_missing_weights_are_refused(copied):
     change_config(copied, num_hidden_layers=3)
     with pytest.raises(UserError, match="base: copy"):
         load_causal(copied)
 
 
-@pytest.mark.xfail(strict=True, reason="a causal model's missing score head is random, and its verdicts with it")
 def test_a_reward_model_without_a_head_is_refused(copied):
     change_config(copied, num_labels=1, id2label={"0": "reward"}, label2id={"reward": 0})
-    with pytest.raises(UserError, match="label.reward_model"):
+    with pytest.raises(UserError, match=r"label\.reward_model"):
         load_reward(model_named(copied))
 
 

@@ -17,9 +17,7 @@ def by_hand(model, prompt, completion, max_length):
     tokens = (prompt + completion)[:max_length]
     with torch.inference_mode():
         logits = model(torch.tensor([tokens])).logits[0].double()
-    return sum(
-        float(logits[at - 1].log_softmax(-1)[tokens[at]]) for at in range(len(prompt), len(tokens))
-    )
+    return sum(float(logits[at - 1].log_softmax(-1)[tokens[at]]) for at in range(len(prompt), len(tokens)))
 
 
 def found(model, todo, max_length=128, tokens_per_batch=300):

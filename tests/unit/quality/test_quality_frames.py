@@ -23,7 +23,8 @@ def test_openings_of_a_refusal_are_known(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["I can do that", "Sorrywart is a plant", "No. I cannot", "As an airline", "Unfortunately it rains", "", "I cannotate"]
+    "text",
+    ["I can do that", "Sorrywart is a plant", "No. I cannot", "As an airline", "Unfortunately it rains", "", "I cannotate"],
 )  # fmt: skip
 def test_other_openings_are_no_refusal(text):
     assert not suites.REFUSAL.match(text)
@@ -74,7 +75,13 @@ def pair(tables, number, purpose="train", **changes):
 
 def test_pairs_show_texts_ratio_and_where_they_belong():
     tables = world(train=3, held_out=1)
-    rows = [pair(tables, 0), pair(tables, 3, "holdout"), pair(tables, 3), pair(tables, 0, "holdout"), pair(tables, 3, "audit")]
+    rows = [
+        pair(tables, 0),
+        pair(tables, 3, "holdout"),
+        pair(tables, 3),
+        pair(tables, 0, "holdout"),
+        pair(tables, 3, "audit"),
+    ]
     rows.append(pair(tables, 1, response_b="unknown"))
     rows.append(pair(tables, 1, prompt_id="unknown", log_length_ratio=0.0))
     found = frames.pairs(pd.DataFrame(rows), tables.responses, tables.prompts)
@@ -114,7 +121,6 @@ def test_the_least_number_of_rows_follows_from_the_share_that_may_be_dropped():
     assert suites._kept(10, section("validate", max_share_dropped=0.0)) == 10
 
 
-@pytest.mark.xfail(strict=True, reason="10 * (1 - 0.7) is 3.0000000000000004, so its ceiling is 4")
 def test_exactly_the_allowed_share_may_be_dropped():
     for percent in range(101):
         limits = section("validate", max_share_dropped=percent / 100)

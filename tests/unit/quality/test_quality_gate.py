@@ -80,7 +80,10 @@ def test_bad_responses_are_set_aside_each_with_its_reason(work):
     assert verdict.summary["success"]
     assert verdict.summary["rows"] == 20
     lines = verdict.summary["expectations"]
-    assert {e["reason"]: e["failing_rows"] for e in lines if e["level"] == "rows"} == {"blank": 2, "no_tokens": 2}
+    assert {e["reason"]: e["failing_rows"] for e in lines if e["level"] == "rows"} == {
+        "blank": 2,
+        "no_tokens": 2,
+    }
     assert {e["reason"]: e["observed"] for e in lines if e["level"] == "whole"} == {"repeated_id": None}
     assert {e["reason"]: e["observed"] for e in lines if e["level"] == "rest"} == {
         "too_few": 17,
@@ -100,7 +103,9 @@ def test_bad_pairs_are_set_aside_each_with_its_reason(work):
         5: ("overlap", 0.9),
         6: ("length_ratio", 4.01),
     }
-    frame = changed(pairs(), planted | {7: ("length_ratio", 4.0), 8: ("overlap", 0.899), 9: ("similarity", -1.0)})
+    frame = changed(
+        pairs(), planted | {7: ("length_ratio", 4.0), 8: ("overlap", 0.899), 9: ("similarity", -1.0)}
+    )
     verdict = check(frame, suites.pairs(LIMITS, len(frame)), work)
     assert verdict.failed == {
         "train easy p0": "blank",
@@ -137,8 +142,12 @@ def test_every_check_of_the_pairs_table_fires(work):
     _, lines = refusal(frame, suites.pairs(LIMITS, 16), work)
     assert list(lines) == ["repeated_pair", "unknown_response", "leak", "too_few", "set aside before"]
     assert "min_value=8): found 7. Look at the quarantine of validate" in lines["too_few"]
-    assert "2 of 8 rows; first rows: train easy p0, train easy p1. A pair stands twice" in lines["repeated_pair"]
-    assert "3 of 8 rows; first rows: train easy p2, train easy p3, train easy p4." in lines["unknown_response"]
+    assert (
+        "2 of 8 rows; first rows: train easy p0, train easy p1. A pair stands twice" in lines["repeated_pair"]
+    )
+    assert (
+        "3 of 8 rows; first rows: train easy p2, train easy p3, train easy p4." in lines["unknown_response"]
+    )
     assert "run select again" in lines["unknown_response"]
     assert "1 of 8 rows; first rows: train easy p3. These prompts begin like" in lines["leak"]
     assert lines["set aside before"] == "1 blank"
@@ -165,10 +174,15 @@ def test_every_check_of_the_preferences_table_fires(work):
         "leak": "first rows: p7. These preferences belong to held-out prompts",
     }
     lines = [line.removeprefix("  - ") for line in str(caught.value).splitlines()[1:]]
-    assert [line.split(":")[0] for line in lines] == [*list(expected)[:4], "blank", "blank", *list(expected)[4:]]
+    assert [line.split(":")[0] for line in lines] == [
+        *list(expected)[:4],
+        "blank",
+        "blank",
+        *list(expected)[4:],
+    ]
     for line in lines:
         reason, said = line.split(": ", 1)
-        assert (expected[reason] if reason in expected else "text is blank: run validate and label again") in said
+        assert expected.get(reason, "text is blank: run validate and label again") in said
     assert "first rows: p3. A rejected text" in lines[4]
     assert "first rows: p4. A chosen text" in lines[5]
 

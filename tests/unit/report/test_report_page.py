@@ -19,7 +19,7 @@ HOSTILE = {
     "handler": "<img src=x onerror=alert(2)>",
     "closing": "</pre></div></body><script>alert(3)</script>",
     "link": '<a href="http://evil.example/">x</a>',
-    "attribute": "\" onmouseover=\"alert(4)\" x='",
+    "attribute": '" onmouseover="alert(4)" x=\'',
     "template": "{{ 7 * 191 }}{% for x in y %}{# gone #}",
     "bidi": "safe \u202etxet\u202c \u2066x\u2069",
     "nul": "a\0b",
@@ -32,7 +32,13 @@ ALL = "\n".join(HOSTILE.values())
 
 
 def measured(value=0.5):
-    return {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 9, "method": "bootstrap BCa over prompts"}
+    return {
+        "value": value,
+        "low": value - 0.1,
+        "high": value + 0.1,
+        "n": 9,
+        "method": "bootstrap BCa over prompts",
+    }
 
 
 def inputs(text="plain", **changes):
@@ -49,8 +55,13 @@ def inputs(text="plain", **changes):
         labels.append(("train", "easy", pair, prompt, "a", 0.9, "test", "b", 0.2))
         preferences.append((pair, prompt, tables.prompts.set_index("prompt_id").loc[prompt, "messages"], a, b,
                             f"chosen {text}", f"rejected {text}", 0.9, "test", 0.5, 3, 4))  # fmt: skip
-    judgements = [(p, 0, f"base {text}", f"policy {text}", 0.2, 0.4, 1.0, 3, 4, 0.1) for p in tables.prompts["prompt_id"]]
-    quarantine = pd.DataFrame([("row", f"file line 1 {text}", "not_json", text[:200])], columns=schemas.QUARANTINE.names)
+    judgements = [
+        (p, 0, f"base {text}", f"policy {text}", 0.2, 0.4, 1.0, 3, 4, 0.1)
+        for p in tables.prompts["prompt_id"]
+    ]
+    quarantine = pd.DataFrame(
+        [("row", f"file line 1 {text}", "not_json", text[:200])], columns=schemas.QUARANTINE.names
+    )
     bins = np.linspace(-1, 1, 41)
     tally = {"pair": {"in": 3, "out": 2, "quarantined": {"blank": 1}}}
     gates = {
@@ -79,7 +90,9 @@ def inputs(text="plain", **changes):
             [("easy", side, i, float(i), i + 1.0, i) for side in ("chosen", "rejected") for i in range(20)],
             columns=schemas.LENGTHS.names,
         ),
-        "plot_training": pd.DataFrame([(1, 0.7, 0.0, 0.5, 0.1, 1.0), (2, 0.6, 0.1, 0.6, 0.05, 1.0)], columns=schemas.CURVE.names),
+        "plot_training": pd.DataFrame(
+            [(1, 0.7, 0.0, 0.5, 0.1, 1.0), (2, 0.6, 0.1, 0.6, 0.05, 1.0)], columns=schemas.CURVE.names
+        ),
         "metrics": {
             "model": {name: measured() for name, _ in report.FIGURES},
             "strategies": strategies,
@@ -91,7 +104,9 @@ def inputs(text="plain", **changes):
             "seed": 7,
         },
     }  # fmt: skip
-    whole |= {f"quarantine_{stage}": quarantine for stage in ("prepare", "generate", "select", "validate", "label")}
+    whole |= {
+        f"quarantine_{stage}": quarantine for stage in ("prepare", "generate", "select", "validate", "label")
+    }
     whole |= {f"tally_{stage}": tally for stage in ("prepare", "generate", "select", "validate", "label")}
     whole |= {f"gate_{name}": gates for name in ("responses", "pairs", "preferences")}
     return report.Inputs(**whole | changes)
@@ -113,6 +128,11 @@ def hostile():
     return page(ALL, title=f"run {HOSTILE['script']} {HOSTILE['attribute']}")
 
 
+@pytest.fixture(scope="module")
+def plain():
+    return page()
+
+
 class Parsed(HTMLParser):
     """Tags, attributes and text as a browser would see them."""
 
@@ -129,8 +149,8 @@ class Parsed(HTMLParser):
         self.said.append(data)
 
 
-def test_nothing_hostile_becomes_markup(hostile):
-    parsed, harmless = Parsed(hostile), Parsed(page())
+def test_nothing_hostile_becomes_markup(hostile, plain):
+    parsed, harmless = Parsed(hostile), Parsed(plain)
     assert parsed.tags == harmless.tags
     assert "script" not in parsed.tags
     assert "<script" not in hostile
@@ -156,7 +176,11 @@ def test_what_cannot_be_seen_is_shown_by_its_code(hostile):
 
 def test_the_page_asks_for_nothing_from_outside(hostile):
     parsed = Parsed(hostile)
-    fetching = [(name, value) for name, value in parsed.attributes if name in ("src", "href", "data", "action", "xlink:href")]
+    fetching = [
+        (name, value)
+        for name, value in parsed.attributes
+        if name in ("src", "href", "data", "action", "xlink:href")
+    ]
     assert all(value.startswith("#") for _, value in fetching)
     # Names of vocabularies inside the pictures are never fetched; nothing else may look like an address.
     addresses = [(name, value) for name, value in parsed.attributes if re.search(r"https?:|//", value)]
@@ -167,11 +191,12 @@ def test_the_page_asks_for_nothing_from_outside(hostile):
     assert not {"iframe", "object", "embed", "link", "form", "base"} & parsed.tags
 
 
-def test_the_same_input_gives_the_same_bytes_and_another_input_others():
-    one = page("one")
-    assert page("one") == one
-    curve = inputs().plot_training.assign(loss=[0.9, 0.2])
-    assert page("one", plot_training=curve) != one
+def test_the_same_input_gives_the_same_bytes_and_another_input_others(plain, hostile):
+    assert page() == plain != hostile
+    curve = inputs().plot_training
+    drawn = charts.training(curve)
+    assert drawn in plain
+    assert charts.training(curve.assign(loss=[0.9, 0.2])) != drawn
 
 
 def test_a_long_text_is_cut(no_charts):
@@ -186,7 +211,9 @@ def test_figures_that_are_not_known_are_said_so(no_charts):
         ("label_error", "ties", "longer_wins", "abs_log_length_ratio", "similarity", "gold_gap")
     ) for name in ("easy", "hard")}  # fmt: skip
     metrics = inputs().metrics
-    text = page(metrics=metrics | {"strategies": strategies, "judge": {"kind": "rule", "held_out_accuracy": None}})
+    text = page(
+        metrics=metrics | {"strategies": strategies, "judge": {"kind": "rule", "held_out_accuracy": None}}
+    )
     assert text.count("not known") >= 13
     assert "The judge is itself measured" not in text
 
@@ -209,7 +236,7 @@ def test_only_the_strategies_of_this_run_are_shown(no_charts):
 
 def test_a_training_that_logged_nothing_can_be_shown():
     empty = pd.DataFrame([], columns=schemas.CURVE.names).astype(float)
-    assert "</html>" in page(plot_training=empty)
+    assert charts.training(empty).startswith("<svg")
 
 
 def test_figures_as_words():

@@ -112,9 +112,7 @@ def test_many_responses_split_nearly_as_well_as_scikit_learn_splits():
     [
         2,
         12,
-        pytest.param(
-            13, marks=pytest.mark.xfail(strict=True, raises=KeyError, reason="_lloyd leaves a cluster empty")
-        ),
+        pytest.param(13),
     ],
 )
 def test_responses_that_are_all_alike_still_give_a_pair(k):

@@ -60,6 +60,7 @@ seeds = st.integers(0, 10_000)
 DECIMALS = st.sampled_from([None, 0])
 
 
+@settings(max_examples=20)
 @given(counts, seeds, DECIMALS)
 def test_candidates_are_all_pairs_of_each_prompt_and_no_other(sizes, seed, decimals):
     responses, embeddings = tables(sizes, seed=seed, decimals=decimals)
@@ -69,7 +70,9 @@ def test_candidates_are_all_pairs_of_each_prompt_and_no_other(sizes, seed, decim
         (str(pool.prompt_ids[p]), str(pool.responses[a]), str(pool.responses[b]))
         for p, a, b in zip(pool.prompt, pool.first, pool.second, strict=True)
     ]
-    assert found == [(p, a, b) for p in sorted(expected) for _, a, b in sorted(expected[p], key=lambda x: x[1:])]
+    assert found == [
+        (p, a, b) for p in sorted(expected) for _, a, b in sorted(expected[p], key=lambda x: x[1:])
+    ]
     flat = {(a, b): cosine for pairs in expected.values() for cosine, a, b in pairs}
     assert np.allclose(pool.similarity, [flat[f[1:]] for f in found], atol=1.01e-5)
     assert (np.round(pool.similarity, 5) == pool.similarity).all()
@@ -79,6 +82,7 @@ def test_candidates_are_all_pairs_of_each_prompt_and_no_other(sizes, seed, decim
 
 
 @pytest.mark.parametrize(("name", "sign"), [("easy", 1), ("hard", -1)])
+@settings(max_examples=20)
 @given(counts, seeds, DECIMALS)
 def test_easy_and_hard_equal_trying_every_pair(name, sign, sizes, seed, decimals):
     responses, embeddings = tables(sizes, seed=seed, decimals=decimals)
@@ -93,7 +97,7 @@ def test_easy_and_hard_equal_trying_every_pair(name, sign, sizes, seed, decimals
 
 
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(sizes=counts, seed=seeds, budget=st.none() | st.integers(1, 5))
 def test_the_order_of_rows_changes_nothing(name, sizes, seed, budget):
     responses, embeddings = tables(sizes, seed=seed, decimals=0)
@@ -103,7 +107,7 @@ def test_the_order_of_rows_changes_nothing(name, sizes, seed, budget):
 
 
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(sizes=counts, seed=seeds)
 def test_each_prompt_gets_one_pair_of_two_different_responses_of_its_own(name, sizes, seed):
     responses, embeddings = tables(sizes, seed=seed, decimals=0)
@@ -146,7 +150,9 @@ def test_a_cosine_of_minus_zero_is_zero():
 
 def test_length_of_a_vector_plays_no_part():
     responses, embeddings = tables([4, 5])
-    longer = embeddings.assign(vector=[v * np.float32(2 ** (i % 5)) for i, v in enumerate(embeddings["vector"])])
+    longer = embeddings.assign(
+        vector=[v * np.float32(2 ** (i % 5)) for i, v in enumerate(embeddings["vector"])]
+    )
     assert picked(responses, longer, "easy") == picked(responses, embeddings, "easy")
 
 

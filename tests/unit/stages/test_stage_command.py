@@ -20,7 +20,10 @@ def project(tmp_path, monkeypatch):
     shutil.copy(ROOT / "profiles" / "demo.yaml", tmp_path / "params.yaml")
     raw = tmp_path / "data" / "builtin" / "tasks.jsonl"
     raw.parent.mkdir(parents=True)
-    rows = [{"prompt": f"p{i}?", "rule": {"task": "x"}, "responses": [{"text": "a"}, {"text": "b"}]} for i in range(2)]
+    rows = [
+        {"prompt": f"p{i}?", "rule": {"task": "x"}, "responses": [{"text": "a"}, {"text": "b"}]}
+        for i in range(2)
+    ]
     raw.write_text("".join(json.dumps(row) + "\n" for row in rows))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(stage.environment, "die_with_parent", lambda: None)
@@ -112,7 +115,9 @@ def test_an_absent_input_names_itself(project):
     assert stage.main(["embed"]) == 2
     assert status(project, "embed")["message"].startswith(str(project / "data" / "responses.parquet"))
     write_table(
-        project / ARTIFACTS["responses"].path, pd.DataFrame([], columns=schemas.RESPONSES.names), schemas.RESPONSES
+        project / ARTIFACTS["responses"].path,
+        pd.DataFrame([], columns=schemas.RESPONSES.names),
+        schemas.RESPONSES,
     )
     assert stage.main(["embed"]) == 2
     assert status(project, "embed")["message"].startswith("models/base is not there")
@@ -138,7 +143,6 @@ def test_a_run_that_names_nothing_on_a_hub_never_asks_one(project, monkeypatch, 
     assert os.environ["HF_HUB_OFFLINE"] == (wanted or "1")
 
 
-@pytest.mark.xfail(strict=True, reason="main settles the environment, offline, before it knows the parameters")
 def test_a_run_that_names_a_model_on_a_hub_may_ask_for_it(project, monkeypatch):
     import os
 

@@ -66,9 +66,9 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_rows(tiny_folder, tmp_path,
         run(tables, tiny_folder, tmp_path / "cut")
     assert 0 < computed[0] < 27
 
-    def watched(model, tokenizer, rows, **options):
+    def watched(model, tokenizer, rows, options):
         computed.append(len(rows))
-        return real(model, tokenizer, rows, **options)
+        return real(model, tokenizer, rows, options)
 
     monkeypatch.setattr(generate, "sample", watched)
     again = run(tables, tiny_folder, tmp_path / "cut").responses
@@ -81,7 +81,9 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_rows(tiny_folder, tmp_path,
 def test_new_prompts_cost_only_their_own_rows(tiny_folder, tmp_path, open_gate, monkeypatch):
     run(world(train=4, held_out=0), tiny_folder, tmp_path)
     real, computed = generate.sample, []
-    monkeypatch.setattr(generate, "sample", lambda m, t, rows, **o: computed.append(len(rows)) or real(m, t, rows, **o))
+    monkeypatch.setattr(
+        generate, "sample", lambda m, t, rows, o: computed.append(len(rows)) or real(m, t, rows, o)
+    )
     run(world(train=6, held_out=0), tiny_folder, tmp_path)
     run(world(train=6, held_out=0), tiny_folder, tmp_path, seed=8)
     run(world(train=6, held_out=0), tiny_folder, tmp_path, temperature=0.9)
@@ -154,7 +156,9 @@ def test_each_text_is_embedded_once_ever(tiny_folder, tmp_path, monkeypatch):
     tables = world(train=3, held_out=0)
     tables.responses.loc[:5, "text"] = "the same text"
     real, computed = embed.encode, []
-    monkeypatch.setattr(embed, "encode", lambda e, texts, size: computed.append(len(texts)) or real(e, texts, size))
+    monkeypatch.setattr(
+        embed, "encode", lambda e, texts, size: computed.append(len(texts)) or real(e, texts, size)
+    )
     first = embedded(tables, tiny_folder, tmp_path)
     assert first["response_id"].tolist() == tables.responses["response_id"].tolist()
     vectors = np.stack(first["vector"])

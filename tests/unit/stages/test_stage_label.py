@@ -7,7 +7,7 @@ from unit_builders import section, world
 
 from realign.core import artifacts, ids
 from realign.core.artifacts import ARTIFACTS
-from realign.core.errors import UserError, ValidationFailed
+from realign.core.errors import ValidationFailed
 from realign.core.work import Work
 from realign.quality import gate
 from realign.stages import label, select, validate
@@ -44,7 +44,9 @@ def picked(tables, audit=("hard", "random")):
 
 def validated(tables, pairs, folder, limits=LIMITS):
     found = validate.run(
-        validate.Inputs(tables.prompts, tables.responses, pairs), validate.Settings(limits), Work(folder, "validate")
+        validate.Inputs(tables.prompts, tables.responses, pairs),
+        validate.Settings(limits),
+        Work(folder, "validate"),
     )
     found.tally_validate.check(found.quarantine_validate)
     return found

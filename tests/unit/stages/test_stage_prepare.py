@@ -38,7 +38,9 @@ def as_bytes(rows):
 
 
 def outcome(path, source, seed=7, **options):
-    settings = section("prepare", **{"source": source, "path": str(path), "max_share_dropped": 1.0, **options})
+    settings = section(
+        "prepare", **{"source": source, "path": str(path), "max_share_dropped": 1.0, **options}
+    )
     found = prepare.run(prepare.Inputs(path), prepare.Settings(seed, settings), Work(path.parent, "prepare"))
     found.tally_prepare.check(found.quarantine_prepare)
     for table in TABLES:
@@ -58,7 +60,10 @@ def responses(*texts):
 def test_a_row_becomes_a_prompt_with_responses_and_scores(run):
     row = {
         "prompt": "Why?",
-        "responses": [{"text": " so \n", "generator": "m", "score": 1}, {"text": "no", "scores": {"ann": 0.5}}],
+        "responses": [
+            {"text": " so \n", "generator": "m", "score": 1},
+            {"text": "no", "scores": {"ann": 0.5}},
+        ],
     }
     found = run([row])
     (prompt,) = found.prompts.to_dict("records")
@@ -185,7 +190,6 @@ def test_one_response_or_all_equal_leave_a_prompt_with_one(run):
 
 
 @pytest.mark.parametrize("field", ["annotator", "generator"])
-@pytest.mark.xfail(strict=True, raises=UnicodeEncodeError, reason="only prompt and response texts are checked")
 def test_lone_surrogates_beside_the_texts_are_no_bug_report(run, field):
     response = {"text": "a", "score": 1}
     row = {"prompt": "p?", "responses": [response, {"text": "b"}]}
@@ -356,21 +360,45 @@ def test_too_many_prompts_or_responses_are_left_out_by_hash(run):
 
 
 TEXT = st.sampled_from(
-    ["", " ", "a", "b", "A", "a\0", "\ud800", "\u202eabc", "x" * 60, "é\u0301", "\n\nHuman: a", "\n\nAssistant:"]
+    [
+        "",
+        " ",
+        "a",
+        "b",
+        "A",
+        "a\0",
+        "\ud800",
+        "\u202eabc",
+        "x" * 60,
+        "é\u0301",
+        "\n\nHuman: a",
+        "\n\nAssistant:",
+    ]
 ) | st.text(max_size=6)
 SMALL = st.none() | st.booleans() | st.integers(-(10**12), 10**12) | st.floats() | st.just("x")
 PLAIN = st.text(max_size=5)
 RESPONSE = st.fixed_dictionaries(
     {"text": TEXT},
-    optional={"score": SMALL, "generator": SMALL | PLAIN, "scores": SMALL | st.dictionaries(PLAIN, SMALL, max_size=2)},
+    optional={
+        "score": SMALL,
+        "generator": SMALL | PLAIN,
+        "scores": SMALL | st.dictionaries(PLAIN, SMALL, max_size=2),
+    },
 )
-MESSAGE = st.fixed_dictionaries({"role": st.sampled_from(["user", "user", "assistant", "tool"]), "content": TEXT})
+MESSAGE = st.fixed_dictionaries(
+    {"role": st.sampled_from(["user", "user", "assistant", "tool"]), "content": TEXT}
+)
 PROMPT = TEXT | st.lists(MESSAGE | SMALL, max_size=3) | SMALL
 MULTI = st.fixed_dictionaries(
-    {"prompt": PROMPT, "responses": st.lists(RESPONSE | SMALL, max_size=4) | st.lists(RESPONSE, min_size=1) | SMALL},
+    {
+        "prompt": PROMPT,
+        "responses": st.lists(RESPONSE | SMALL, max_size=4) | st.lists(RESPONSE, min_size=1) | SMALL,
+    },
     optional={"rule": SMALL | st.dictionaries(PLAIN, SMALL, max_size=2)},
 )
-TALK = st.lists(st.sampled_from(["\n\nHuman: q", "\n\nAssistant: a", "\n\nHuman:", " b", "\n\nAssistant:"]), max_size=4)
+TALK = st.lists(
+    st.sampled_from(["\n\nHuman: q", "\n\nAssistant: a", "\n\nHuman:", " b", "\n\nAssistant:"]), max_size=4
+)
 SIDE = TALK.map(lambda parts: "\n\nHuman: q" + "".join(parts))
 HH = st.fixed_dictionaries({"chosen": SIDE, "rejected": SIDE | SMALL})
 SHP = st.fixed_dictionaries(
@@ -383,18 +411,25 @@ SOUND = {
     "multi": GOOD,
     "prompts": GOOD,
     "hh": hh("\n\nHuman: sound", "x", "y"),
-    "shp": {"history": "sound", "human_ref_A": "x", "human_ref_B": "y", "score_A": 1, "score_B": 0, "labels": 1},
+    "shp": {
+        "history": "sound",
+        "human_ref_A": "x",
+        "human_ref_B": "y",
+        "score_A": 1,
+        "score_B": 0,
+        "labels": 1,
+    },
 }
 LINE = st.sampled_from([b"{", b"null", b"[]", b"\xff", b"\xef\xbb\xbf{}", b"", b"  "]) | st.binary(max_size=6)
 
 
 @pytest.mark.parametrize("source", sorted(SHAPED))
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_messy_rows_are_used_or_set_aside_and_never_lost(tmp_path_factory, source, data):
     messy = SHAPED[source].map(lambda found: json.dumps(found).encode()) | LINE
     sound = json.dumps(SOUND[source]).encode()
-    rows = data.draw(st.lists(messy, max_size=8)) + [sound] + data.draw(st.lists(messy, max_size=4))
+    rows = [*data.draw(st.lists(messy, max_size=8)), sound, *data.draw(st.lists(messy, max_size=4))]
     path = tmp_path_factory.getbasetemp() / f"messy-{source}.jsonl"
     path.write_bytes(b"\n".join(rows))
     found = outcome(path, source, max_chars=50, max_responses=3, max_prompts=3)

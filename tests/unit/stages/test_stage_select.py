@@ -46,7 +46,9 @@ def test_a_pair_says_likeness_length_and_its_place_among_all(run):
     vectors = tables.embeddings.set_index("response_id")["vector"]
     for row in found.itertuples():
         assert row.pair_id == ids.pair_id(row.prompt_id, row.response_a, row.response_b)
-        assert (row.response_a, row.response_b) == ids.shown_order(row.prompt_id, row.response_b, row.response_a)
+        assert (row.response_a, row.response_b) == ids.shown_order(
+            row.prompt_id, row.response_b, row.response_a
+        )
         ratio = np.log(tokens[row.response_a] / tokens[row.response_b])
         assert row.log_length_ratio == pytest.approx(ratio, abs=1e-6)
         a, b = (vectors[r].astype(float) for r in (row.response_a, row.response_b))
@@ -72,15 +74,16 @@ def test_the_order_of_rows_changes_nothing(run):
     tables, other = world(), world()
     other.prompts, other.responses = shuffled(other.prompts), shuffled(other.responses, 2)
     other.embeddings = shuffled(other.embeddings, 3)
-    one, two = (
-        artifacts.conform(run(t).pairs, schemas.PAIRS, "pairs").to_pandas() for t in (tables, other)
-    )
+    one, two = (artifacts.conform(run(t).pairs, schemas.PAIRS, "pairs").to_pandas() for t in (tables, other))
     pd.testing.assert_frame_equal(one, two)
 
 
 def test_prompts_without_two_usable_responses_are_set_aside(run):
     tables = world(train=6, held_out=2, k=3)
-    of = [tables.responses.loc[tables.responses["prompt_id"] == p, "response_id"] for p in tables.prompts["prompt_id"]]
+    of = [
+        tables.responses.loc[tables.responses["prompt_id"] == p, "response_id"]
+        for p in tables.prompts["prompt_id"]
+    ]
     vectors = tables.embeddings.set_index("response_id")["vector"].to_dict()
     for response in of[0][1:]:
         vectors[response] = np.zeros(6, dtype="float32")

@@ -25,7 +25,9 @@ SHAPE = {
 
 
 def built(tables, folder, seed=7, **options):
-    settings = section("base", **{"source": "build", "build": SHAPE, "pretrain": NO_STEPS, "sft": NO_STEPS, **options})
+    settings = section(
+        "base", **{"source": "build", "build": SHAPE, "pretrain": NO_STEPS, "sft": NO_STEPS, **options}
+    )
     inputs = base.Inputs(tables.prompts, tables.given, tables.scores)
     return base.run(inputs, base.Settings(seed, settings), Work(folder, "base")).base
 
@@ -62,12 +64,11 @@ def test_a_built_policy_learns_from_train_prompts_alone(tmp_path, taught):
 
 def test_the_same_build_is_the_same_folder(tmp_path):
     tables = world(train=3, held_out=1)
-    one = built(tables, tmp_path / "a", pretrain=TWO_STEPS)
-    other = built(tables, tmp_path / "b", pretrain=TWO_STEPS)
-    assert ids.folder_digest(one) == ids.folder_digest(other)
+    one, same, other = (built(tables, tmp_path / str(at), seed=seed) for at, seed in enumerate((7, 7, 8)))
+    assert ids.folder_digest(one) == ids.folder_digest(same)
+    assert ids.folder_digest(one) != ids.folder_digest(other)
 
 
-@pytest.mark.xfail(strict=True, reason="the fingerprint of base leaves out the scores that sft chooses by")
 def test_other_scores_are_another_fine_tuning(tmp_path):
     tables = world(train=3, held_out=1)
     settings = base.Settings(7, section("base", sft=TWO_STEPS))
@@ -136,7 +137,9 @@ def train_settings(**changes):
     return section("train", **figures | changes)
 
 
-def test_preferences_that_never_passed_the_pairs_gate_are_refused_at_trainings_door(tiny_folder, tmp_path, monkeypatch):
+def test_preferences_that_never_passed_the_pairs_gate_are_refused_at_trainings_door(
+    tiny_folder, tmp_path, monkeypatch
+):
     monkeypatch.setattr(gate, "_publish", lambda context, work: None)
     tables = world(train=3, held_out=1)
     table = preferences(tables)
@@ -267,7 +270,6 @@ def test_a_score_head_judges_and_is_itself_measured(adapter, tiny_folder, tmp_pa
     assert found.judgements["base_quality"].nunique() > 4
 
 
-@pytest.mark.xfail(strict=True, reason="ratio_of_means is NaN where nothing varies, and JSON refuses NaN")
 @pytest.mark.filterwarnings("ignore")
 def test_a_policy_that_answers_as_its_base_does_can_be_reported(untrained, tiny_folder, tmp_path):
     found = evaluated(world(train=6, held_out=8), tiny_folder, untrained, tmp_path, new=64)
