@@ -167,8 +167,8 @@ class Label(Section):
     reward_model: Model
 
     def hub_names(self) -> list[str]:
-        """The reward model, where it labels."""
-        return self.reward_model.hub_names() if self.labeller == "reward_model" else []
+        """The reward model, which may label or judge."""
+        return self.reward_model.hub_names()
 
 
 class Lora(Section):
@@ -315,6 +315,18 @@ def impossible(params: Params) -> list[str]:
         found.append(
             "train.label_smoothing: TRL ignores it except with loss_type robust or exo_pair; set 0 or "
             "one of these"
+        )
+    if p.train.max_length <= p.generate.max_prompt_tokens:
+        found.append(
+            "train.max_length: must be above generate.max_prompt_tokens, or TRL drops pairs without a word"
+        )
+    if p.label.labeller == "scores" and p.label.gold_annotator == p.label.annotator:
+        found.append(
+            "label.gold_annotator: a second opinion must be another's; name another annotator, or null"
+        )
+    if p.base.source == "build" and shape == "prompts":
+        found.append(
+            "base.source: build needs texts to learn from, and prompts data has none; set local or hub"
         )
     if p.train.checkpoint_every % p.train.log_every:
         found.append(

@@ -1,4 +1,4 @@
-"""Figures with their uncertainty: bootstrap over prompts, exact where a rate is 0 or 1."""
+"""Figures with their uncertainty: bootstrap over prompts, exact where a rate is 0 or 1 throughout."""
 
 from __future__ import annotations
 
@@ -51,21 +51,22 @@ class Resampling:
     seed: int
 
 
-def mean(values: np.ndarray, how: Resampling) -> Figure | None:
-    """The mean of one value a prompt, with a BCa bootstrap interval; None without values.
+def rate(values: np.ndarray, how: Resampling) -> Figure | None:
+    """The mean of values between 0 and 1, one a prompt, with a BCa bootstrap interval; None without any.
 
     A rate that is 0 or 1 in every prompt has no spread to resample: its interval is the exact
     binomial one (Clopper and Pearson 1934).
     """
-    if len(values) == 0:
-        return None
-    if np.ptp(values) > 0:
-        return _bootstrap((values,), np.mean, how)
-    value = float(values[0])
-    if value in (0.0, 1.0):
+    if len(values) and np.ptp(values) == 0 and values[0] in (0.0, 1.0):
+        value = float(values[0])
         exact = stats.binomtest(int(value * len(values)), len(values)).proportion_ci(how.confidence)
         return Figure(value, _round(exact.low), _round(exact.high), len(values), "exact binomial")
-    return Figure(_round(value), _round(value), _round(value), len(values), "constant")
+    return mean(values, how)
+
+
+def mean(values: np.ndarray, how: Resampling) -> Figure | None:
+    """The mean of one value a prompt, with a BCa bootstrap interval; None without values."""
+    return _bootstrap((values,), np.mean, how) if len(values) else None
 
 
 def ratio_of_means(above: np.ndarray, below: np.ndarray, how: Resampling) -> Figure | None:
@@ -79,9 +80,14 @@ def ratio_of_means(above: np.ndarray, below: np.ndarray, how: Resampling) -> Fig
     return _bootstrap((above, below), ratio, how)
 
 
-def _bootstrap(samples: tuple[np.ndarray, ...], statistic: Callable[..., Any], how: Resampling) -> Figure:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+def _bootstrap(
+    samples: tuple[np.ndarray, ...], statistic: Callable[..., Any], how: Resampling
+) -> Figure | None:
+    if all(np.ptp(sample) == 0 for sample in samples):
+        value = _round(float(statistic(*samples, axis=-1)))
+        return Figure(value, value, value, len(samples[0]), "constant")
+    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
+        warnings.simplefilter("ignore")
         found = stats.bootstrap(
             samples,
             statistic,
@@ -92,11 +98,14 @@ def _bootstrap(samples: tuple[np.ndarray, ...], statistic: Callable[..., Any], h
             confidence_level=how.confidence,
             method="BCa",
             rng=np.random.default_rng(how.seed),
-        ).confidence_interval
+        )
     value = _round(float(statistic(*samples, axis=-1)))
-    if not np.isfinite([found.low, found.high]).all():  # no resample differs from the others
+    low, high = found.confidence_interval
+    if np.isfinite([low, high]).all():
+        return Figure(value, _round(low), _round(high), len(samples[0]), "bootstrap BCa over prompts")
+    if np.ptp(found.bootstrap_distribution) == 0:
         return Figure(value, value, value, len(samples[0]), "constant")
-    return Figure(value, _round(found.low), _round(found.high), len(samples[0]), "bootstrap BCa over prompts")
+    return None  # some resamples have no value, so the interval cannot be known
 
 
 def _round(value: float) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from realign.evaluation.intervals import Resampling, mean
+from realign.evaluation.intervals import Resampling, mean, rate
 
 
 def strategies(labels: pd.DataFrame, pairs: pd.DataFrame, how: Resampling) -> dict[str, Any]:
@@ -31,9 +31,9 @@ def strategies(labels: pd.DataFrame, pairs: pd.DataFrame, how: Resampling) -> di
         known = decided[decided["gold"].isin(["a", "b"])]
         toward = np.where(decided["winner"] == "a", 1, -1) * np.sign(decided["log_length_ratio"])
         figures = {
-            "label_error": mean((known["winner"] != known["gold"]).to_numpy(dtype=float), how),
-            "ties": mean((part["winner"] == "tie").to_numpy(dtype=float), how),
-            "longer_wins": mean(((toward + 1) / 2).to_numpy(dtype=float), how),
+            "label_error": rate((known["winner"] != known["gold"]).to_numpy(dtype=float), how),
+            "ties": rate((part["winner"] == "tie").to_numpy(dtype=float), how),
+            "longer_wins": rate(((toward + 1) / 2).to_numpy(dtype=float), how),
             "abs_log_length_ratio": mean(part["log_length_ratio"].abs().to_numpy(), how),
             "similarity": mean(part["similarity"].to_numpy(), how),
             "gold_gap": mean(part["gold_gap"].dropna().to_numpy(), how),

@@ -68,7 +68,9 @@ def _response(item: object) -> RawResponse:
         scores["score"] = number_of(response["score"], "score")
     if response.get("scores") is not None:
         named = as_object(response["scores"])
-        scores |= {name_of(name, "scores"): number_of(value, f"scores.{name}") for name, value in named.items()}
+        scores |= {
+            name_of(name, "scores"): number_of(value, f"scores.{name}") for name, value in named.items()
+        }
     return RawResponse(
         text_of(response, "text"), None if generator is None else name_of(generator, "generator"), scores
     )

@@ -18,7 +18,7 @@ from realign.core.work import Work, require_rows
 from realign.embedders import EMBEDDERS
 from realign.embedders.encoder import encode
 from realign.evaluation import score_head
-from realign.evaluation.intervals import Figure, Resampling, mean, ratio_of_means
+from realign.evaluation.intervals import Figure, Resampling, mean, rate, ratio_of_means
 from realign.evaluation.labels import strategies
 from realign.labellers.oracle import qualities
 from realign.labellers.reward_model import rewards
@@ -82,9 +82,9 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     by_prompt = judgements.assign(tied=judgements["win"] == 0.5).groupby("prompt_id").mean(numeric_only=True)
     prompt = {name: by_prompt[name].to_numpy(dtype=float) for name in by_prompt.columns}
     figures: dict[str, Figure | None] = {
-        "win_rate": mean(prompt["win"], how),
-        "win_ties": mean(prompt["tied"], how),
-        "pair_accuracy": mean(margins["correct"].to_numpy(), how),
+        "win_rate": rate(prompt["win"], how),
+        "win_ties": rate(prompt["tied"], how),
+        "pair_accuracy": rate(margins["correct"].to_numpy(), how),
         "reward_margin": mean(margins["margin"].to_numpy(), how),
         "log_ratio_gap": mean(margins["gap"].to_numpy(), how),
         "kl_nats_per_response": mean(prompt["kl"], how),
@@ -158,7 +158,7 @@ def _head_accuracy(head: score_head.ScoreHead, inputs: Inputs, settings: Setting
         for side in ("better", "worse")
     )
     how = Resampling(settings.evaluate.resamples, settings.evaluate.confidence, settings.seed)
-    return mean((better > worse).astype(float), how)
+    return rate((better > worse).astype(float), how)
 
 
 def _better(inputs: Inputs) -> pd.DataFrame:

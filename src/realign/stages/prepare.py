@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from realign.core import ids, schemas
 from realign.core.errors import UserError, listing
 from realign.core.params import Prepare
 from realign.core.work import Quarantine, Tally, Work
+from realign.simulation.rule import quality
 from realign.sources import JOINABLE, SHAPES, lines
 from realign.sources.raw import BadRow, RawResponse, RawRow
 
@@ -66,6 +68,8 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         try:
             row = _usable(raw, shape, options.max_chars)
             known = prompts.get(ids.prompt_id(row.messages))
+            if shape == "builtin":
+                _check_rule(row)
             if known and shape not in JOINABLE:
                 raise BadRow("duplicate_prompt", "its responses were compared in another row")
         except BadRow as bad:
@@ -109,6 +113,14 @@ def _usable(raw: object, shape: str, max_chars: int) -> RawRow:
         if problem:
             raise BadRow(f"prompt_{problem}", message["content"][:100])
     return row
+
+
+def _check_rule(row: RawRow) -> None:
+    rule = json.loads(row.rule or "null")
+    try:
+        quality(rule, "")
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise BadRow("bad_rule", f"{error}: {row.rule}") from None
 
 
 def _unusable(text: str, max_chars: int) -> str | None:

@@ -166,7 +166,8 @@ def test_a_long_wrong_value_is_cut():
         ({"embed.method": "sentence_transformer"}, ["embed.model: name and revision"]),
         (
             {"prepare.source": "prompts", "generate.mode": "given", "label.labeller": "reward_model",
-             "label.reward_model": NAMED, "evaluate.judge": "reward_model"},
+             "label.reward_model": NAMED, "evaluate.judge": "reward_model", "base.source": "hub",
+             "base.model": NAMED},
             ["generate.mode", "prompts has none", "set sample"],
         ),
         (
@@ -198,6 +199,29 @@ def test_a_long_wrong_value_is_cut():
 def test_what_cannot_work_together_is_refused_with_its_mend(changes, words):
     (line,) = problems(edited(changes))
     assert [word for word in words if word not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        # TRL drops a pair whose prompt fills max_length, without a word and outside every account.
+        ({"train.max_length": 96}, "train.max_length"),
+        # A second opinion that is the first: label error 0 with an interval.
+        (
+            {"prepare.source": "multi", "generate.mode": "given", "label.labeller": "scores",
+             "evaluate.judge": "score_head", "label.gold_annotator": "score"},
+            "label.gold_annotator",
+        ),
+        # A model cannot be built from prompts without responses.
+        (
+            {"prepare.source": "prompts", "label.labeller": "reward_model", "label.reward_model": NAMED,
+             "evaluate.judge": "reward_model"},
+            "base.source",
+        ),
+    ],
+)  # fmt: skip
+def test_what_will_fail_or_mislead_later_is_refused_at_once(changes, key):
+    assert any(key in line for line in problems(edited(changes)))
 
 
 @pytest.mark.parametrize(
@@ -267,7 +291,7 @@ def test_a_broken_file_is_one_message(tmp_path, content):
         ("embed", {"embed.method": "sentence_transformer", "embed.model": NAMED}, ["owner/name"]),
         ("embed", {"embed.model": NAMED}, []),
         ("label", {"label.labeller": "reward_model", "label.reward_model": NAMED}, ["owner/name"]),
-        ("label", {"label.reward_model": NAMED}, []),
+        ("label", {"label.reward_model": NAMED}, ["owner/name"]),  # it may judge
     ],
 )  # fmt: skip
 def test_a_section_says_what_it_asks_of_the_hub(name, changes, asked):

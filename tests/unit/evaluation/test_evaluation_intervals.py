@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from realign.evaluation.intervals import Figure, Resampling, mean, ratio_of_means
+from realign.evaluation.intervals import Figure, Resampling, mean, rate, ratio_of_means
 
 HOW = Resampling(resamples=400, confidence=0.9, seed=7)
 
@@ -63,7 +63,7 @@ def test_the_same_values_give_the_same_interval_and_another_seed_another():
 @pytest.mark.parametrize("value", [0.0, 1.0])
 @pytest.mark.parametrize("count", [1, 30])
 def test_a_rate_that_never_varies_has_the_exact_binomial_interval(value, count):
-    figure = mean(np.full(count, value), Resampling(400, 0.95, 7))
+    figure = rate(np.full(count, value), Resampling(400, 0.95, 7))
     exact = 0.025 ** (1 / count)
     assert figure.value == value
     ends = (0.0, 1 - exact) if value == 0 else (exact, 1.0)
@@ -110,3 +110,9 @@ def test_figures_are_plain_and_rounded():
 def test_a_ratio_is_finite_or_none(above, below):
     figure = ratio_of_means(np.array(above), np.array(below), HOW)
     assert figure is None or np.isfinite([figure.value, figure.low, figure.high]).all()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_ratio_whose_interval_cannot_be_known_is_not_called_constant():
+    figure = ratio_of_means(np.array([1.0, 2.0, 3.0]), np.array([0.0, 0.0, 5.0]), HOW)
+    assert figure is None or figure.method != "constant"

@@ -97,7 +97,7 @@ def test_easy_and_hard_equal_trying_every_pair(name, sign, sizes, seed, decimals
 
 
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(sizes=counts, seed=seeds, budget=st.none() | st.integers(1, 5))
 def test_the_order_of_rows_changes_nothing(name, sizes, seed, budget):
     responses, embeddings = tables(sizes, seed=seed, decimals=0)
@@ -107,7 +107,7 @@ def test_the_order_of_rows_changes_nothing(name, sizes, seed, budget):
 
 
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(sizes=counts, seed=seeds)
 def test_each_prompt_gets_one_pair_of_two_different_responses_of_its_own(name, sizes, seed):
     responses, embeddings = tables(sizes, seed=seed, decimals=0)

@@ -5,7 +5,7 @@ import shutil
 
 import pandas as pd
 import pytest
-from unit_builders import ROOT
+from unit_builders import ROOT, section
 
 from realign import stage
 from realign.core import schemas
@@ -21,7 +21,11 @@ def project(tmp_path, monkeypatch):
     raw = tmp_path / "data" / "builtin" / "tasks.jsonl"
     raw.parent.mkdir(parents=True)
     rows = [
-        {"prompt": f"p{i}?", "rule": {"task": "x"}, "responses": [{"text": "a"}, {"text": "b"}]}
+        {
+            "prompt": f"p{i}?",
+            "rule": {"task": "arithmetic", "answer": 2, "given": []},
+            "responses": [{"text": "a"}, {"text": "b"}],
+        }
         for i in range(2)
     ]
     raw.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -129,6 +133,18 @@ def test_every_stage_says_what_it_reads_and_writes():
     for position, name in enumerate(stage.STAGES):
         earlier = {out for before in stage.STAGES[:position] for out in stage.writes(before)}
         assert set(stage.reads(name)) - {"raw"} <= earlier, name
+
+
+def test_a_judge_on_a_hub_may_be_asked_for_too():
+    named = {"name": "owner/name", "revision": "abc"}
+    settings = stage.module("evaluate").Settings(
+        7,
+        section("generate"),
+        section("embed"),
+        section("label", labeller="scores", reward_model=named),
+        section("evaluate", judge="reward_model"),
+    )
+    assert stage._asks_hub(settings)
 
 
 @pytest.mark.parametrize("wanted", ["0", None])

@@ -80,9 +80,21 @@ def test_a_row_becomes_a_prompt_with_responses_and_scores(run):
 
 
 def test_a_rule_counts_for_the_builtin_tasks_alone(run):
-    row = {"prompt": "p", "rule": {"task": "x"}, "responses": [{"text": "a"}]}
-    assert run([row], source="builtin").prompts["rule"].tolist() == ['{"task": "x"}']
+    rule = {"task": "arithmetic", "answer": 2, "given": []}
+    row = {"prompt": "p", "rule": rule, "responses": [{"text": "a"}]}
+    assert [json.loads(r) for r in run([row], source="builtin").prompts["rule"]] == [rule]
     assert run([row], source="multi").prompts["rule"].isna().all()
+
+
+@pytest.mark.parametrize("rule", [None, "be kind", {"task": "essay"}, {"task": "arithmetic"}])
+def test_a_builtin_row_whose_rule_cannot_be_applied_is_set_aside(run, rule):
+    good = {
+        "prompt": "q?",
+        "rule": {"task": "arithmetic", "answer": 2, "given": []},
+        "responses": [{"text": "2"}],
+    }
+    found = run([good, {"prompt": "p?", "rule": rule, "responses": [{"text": "a"}]}], source="builtin")
+    assert len(found.prompts) == 1
 
 
 def test_prompts_need_no_responses(run):
@@ -407,7 +419,7 @@ SHP = st.fixed_dictionaries(
 )  # fmt: skip
 SHAPED = {"builtin": MULTI, "multi": MULTI, "prompts": MULTI, "hh": HH, "shp": SHP}
 SOUND = {
-    "builtin": GOOD,
+    "builtin": GOOD | {"rule": {"task": "arithmetic", "answer": 2, "given": []}},
     "multi": GOOD,
     "prompts": GOOD,
     "hh": hh("\n\nHuman: sound", "x", "y"),

@@ -270,9 +270,24 @@ def test_a_score_head_judges_and_is_itself_measured(adapter, tiny_folder, tmp_pa
     assert found.judgements["base_quality"].nunique() > 4
 
 
+@pytest.fixture(scope="module")
+def idle(untrained, tiny_folder, tmp_path_factory):
+    """The evaluation of a policy that is its base."""
+    return evaluated(
+        world(train=6, held_out=8), tiny_folder, untrained, tmp_path_factory.mktemp("idle"), new=64
+    )
+
+
 @pytest.mark.filterwarnings("ignore")
-def test_a_policy_that_answers_as_its_base_does_can_be_reported(untrained, tiny_folder, tmp_path):
-    found = evaluated(world(train=6, held_out=8), tiny_folder, untrained, tmp_path, new=64)
-    assert (found.judgements["policy_text"] == found.judgements["base_text"]).all()
-    assert found.judgements["policy_tokens"].nunique() > 1
-    artifacts.write_json(tmp_path / "metrics.json", found.metrics)
+def test_a_policy_that_answers_as_its_base_does_can_be_reported(idle, tmp_path):
+    assert (idle.judgements["policy_text"] == idle.judgements["base_text"]).all()
+    assert idle.judgements["policy_tokens"].nunique() > 1
+    artifacts.write_json(tmp_path / "metrics.json", idle.metrics)
+    figures = idle.metrics["model"]
+    assert figures["win_rate"]["value"] == 0.5
+    assert figures["length_ratio"]["value"] == 1.0
+    assert figures["kl_nats_per_response"]["value"] == 0.0
+
+
+def test_a_divergence_of_zero_nats_is_no_rate(idle):
+    assert idle.metrics["model"]["kl_nats_per_response"]["method"] != "exact binomial"
