@@ -11,7 +11,7 @@ from tokenizers.processors import TemplateProcessing
 from unit_builders import WORDS, section
 
 from realign.core import ids
-from realign.embedders.encoder import encode, masked_mean
+from realign.embedders.encoder import Encoder, encode, masked_mean
 from realign.embedders.hidden_state import hidden_state
 from realign.models.tiny import build_tokenizer
 
@@ -120,6 +120,16 @@ def test_a_text_without_a_token_is_a_zero_vector(folders):
     empty, other = vectors(folders["Llama"], ["", "a"])
     assert empty.tolist() == [0.0] * 32
     np.testing.assert_allclose(other, by_hand(folders["Llama"], "a"), atol=1e-5)
+
+
+def test_a_text_without_a_token_is_zero_whatever_the_model_makes_of_padding():
+    def forward(padded, mask):
+        return torch.ones(len(padded), 4)
+
+    encoder = Encoder(lambda text: [7] * len(text), forward, 0, 8, "", torch.device("cpu"))
+    (found,) = encode(encoder, ["", "a"], 64)
+    assert found[0].tolist() == [0.0] * 4
+    assert found[1].tolist() == [1.0] * 4
 
 
 def test_the_fingerprint_names_the_model_and_the_limit(folders):

@@ -204,8 +204,9 @@ def test_audit_rows_cannot_stop_a_run_but_bad_ones_are_set_aside(work):
     assert verdict.summary["success"]
     assert verdict.failed == {"train easy p11": "same_text"}
     frame.loc[:5, "leaks"] = 1
-    _, lines = refusal(frame, suites.pairs(LIMITS, 6), work, binding)
-    assert list(lines) == ["leak", "set aside before"]
+    _, lines = refusal(frame, suites.pairs(LIMITS, 14), work, binding)
+    assert list(lines) == ["leak", "too_few", "set aside before"]
+    assert "found 6." in lines["too_few"]
     shown = ", ".join(f"train easy p{i}" for i in range(5))
     assert f"6 of 6 rows; first rows: {shown}. These" in lines["leak"]
 

@@ -60,7 +60,7 @@ def inputs(text="plain", **changes):
         for p in tables.prompts["prompt_id"]
     ]
     quarantine = pd.DataFrame(
-        [("row", f"file line 1 {text}", "not_json", text[:200])], columns=schemas.QUARANTINE.names
+        [("row", f"file line 1 {text}", "not_json", text)], columns=schemas.QUARANTINE.names
     )
     bins = np.linspace(-1, 1, 41)
     tally = {"pair": {"in": 3, "out": 2, "quarantined": {"blank": 1}}}
@@ -168,7 +168,9 @@ def test_hostile_text_is_shown_as_what_it_is(hostile):
 
 
 def test_what_cannot_be_seen_is_shown_by_its_code(hostile):
+    aside = hostile[hostile.index("What was set aside") : hostile.index("The gates")]
     shown = hostile[hostile.index("Pairs side by side") :]
+    assert not set("\0\x1b\u202e\u202c\u2066\u2069\u200b\ufeff") & set(aside)
     for character in "\0\x1b\u202e\u202c\u2066\u2069\u200b\ufeff":
         assert character not in shown
         assert f"⟨U+{ord(character):04X}⟩" in shown

@@ -86,7 +86,21 @@ def test_a_rule_counts_for_the_builtin_tasks_alone(run):
     assert run([row], source="multi").prompts["rule"].isna().all()
 
 
-@pytest.mark.parametrize("rule", [None, "be kind", {"task": "essay"}, {"task": "arithmetic"}])
+ODD = pytest.mark.xfail(strict=True, raises=ArithmeticError, reason="_check_rule catches no arithmetic error")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        None,
+        "be kind",
+        {"task": "essay"},
+        {"task": ["list"]},
+        {"task": "arithmetic"},
+        pytest.param({"task": "arithmetic", "answer": 10**400, "given": []}, marks=ODD),
+        pytest.param({"task": "list", "count": float("nan"), "valid": [], "rivals": []}, marks=ODD),
+    ],
+)
 def test_a_builtin_row_whose_rule_cannot_be_applied_is_set_aside(run, rule):
     good = {
         "prompt": "q?",
@@ -95,6 +109,7 @@ def test_a_builtin_row_whose_rule_cannot_be_applied_is_set_aside(run, rule):
     }
     found = run([good, {"prompt": "p?", "rule": rule, "responses": [{"text": "a"}]}], source="builtin")
     assert len(found.prompts) == 1
+    assert reasons(found, "row") == ["bad_rule"]
 
 
 def test_prompts_need_no_responses(run):

@@ -105,8 +105,8 @@ def test_training_moves_towards_the_chosen_side(tiny_folder, runs):
     policy = margins()
     with model.disable_adapter():
         gained = policy - margins()
-    assert gained.mean() > 0
-    assert (gained > 0).mean() > 0.5
+    assert gained.min() > 1
+    assert runs["first"][1]["reward_margin"].iloc[-1] > 0.1
 
 
 def test_the_adapter_names_sorted_modules_and_no_place(runs, tiny_folder):
