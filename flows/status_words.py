@@ -34,7 +34,7 @@ def lines(stale: Mapping[str, list[Any]], root: Path) -> Iterator[str]:
             yield f"{name}: will be looked at again after {above}"
         else:
             yield f"{name}: up to date"
-    for name in set(stale) - set(STAGES):
+    for name in sorted(set(stale) - set(STAGES)):
         yield f"{name}: {', '.join(_reasons(name, stale[name], root))}"
 
 
@@ -63,7 +63,7 @@ def _parameters(stage: str, root: Path) -> Iterator[str]:
         if now.get(key, ...) != value:
             yield f"parameter {key} changed from {value} to {now.get(key, 'nothing')}"
     sections = tuple(lock)
-    for key in now.keys() - _leaves(lock).keys():
+    for key in sorted(now.keys() - _leaves(lock).keys()):
         if key.split(".")[0] in sections:
             yield f"parameter {key} is new"
 

@@ -16,7 +16,8 @@ class RowStore:
     that was being computed. Keys must name everything the row depends on.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, version: str = "") -> None:
+        self._version = version
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, isolation_level=None, timeout=60)
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -27,13 +28,16 @@ class RowStore:
 
     def get(self, keys: Iterable[str]) -> dict[str, bytes]:
         """The rows that are known, by key."""
-        return {key: value for chunk in _chunks(keys) for key, value in self._fetch(chunk)}
+        start = len(self._version)
+        wanted = (self._version + key for key in keys)
+        return {key[start:]: value for chunk in _chunks(wanted) for key, value in self._fetch(chunk)}
 
     def put(self, rows: Mapping[str, bytes]) -> None:
         """Store rows, all or none; a key that is known keeps its first value."""
+        named = [(self._version + key, value) for key, value in rows.items()]
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT OR IGNORE INTO rows VALUES (?, ?)", rows.items())
+            self._db.executemany("INSERT OR IGNORE INTO rows VALUES (?, ?)", named)
 
     def close(self) -> None:
         """Close the file; the store cannot be used after."""

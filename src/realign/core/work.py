@@ -18,8 +18,11 @@ from typing import Any
 import pandas as pd
 
 from realign.core.errors import UserError, listing
+from realign.core.ids import digest, folder_digest
 from realign.core.rowstore import RowStore
 from realign.core.schemas import QUARANTINE
+
+_PACKAGE = Path(__file__).parents[1]
 
 
 class Work:
@@ -35,8 +38,13 @@ class Work:
         self._stage = stage
 
     def rows(self) -> RowStore:
-        """This stage's finished rows."""
-        return RowStore(self._root / "rows" / f"{self._stage}.sqlite")
+        """This stage's finished rows, as this very code and these libraries made them.
+
+        A mended fault must not come back out of rows that the faulty code left.
+        """
+        versions = [importlib.metadata.version(name) for name in ("torch", "transformers")]
+        code = [folder_digest(_PACKAGE / room) for room in ("core", "models", "embedders", "labellers")]
+        return RowStore(self._root / "rows" / f"{self._stage}.sqlite", digest(*versions, *code))
 
     def checkpoints(self, fingerprint: str) -> Path:
         """The folder for checkpoints of a training that `fingerprint` fully names.

@@ -25,7 +25,12 @@ def sentence_transformer(base: Path, settings: Embed) -> Encoder:
 
     folder = pinned(settings.model, "embed.model")
     try:
-        model = SentenceTransformer(str(folder), device=str(device()), local_files_only=True).eval()
+        model = SentenceTransformer(
+            str(folder),
+            device=str(device()),
+            local_files_only=True,
+            model_kwargs={"use_safetensors": True},
+        ).eval()
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"embed.model: {settings.model.name} is no sentence encoder: {error}") from None
     tokenizer = model.tokenizer

@@ -114,6 +114,7 @@ def check(frame: pd.DataFrame, suite: Suite, binding: pd.Series, work: Work) -> 
             broken.append(f"set aside before: {aside}")
         place = report.relative_to(work.failures().parent.parent)
         raise ValidationFailed(listing(f"the {suite.name} gate refused the table (report: {place}):", broken))
+    (work.failures() / f"{suite.name}.json").unlink(missing_ok=True)
     return Verdict(failed, content)
 
 

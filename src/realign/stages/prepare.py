@@ -119,7 +119,7 @@ def _check_rule(row: RawRow) -> None:
     rule = json.loads(row.rule or "null")
     try:
         quality(rule, "")
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, ArithmeticError) as error:
         raise BadRow("bad_rule", f"{error}: {row.rule}") from None
 
 
