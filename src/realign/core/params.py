@@ -156,19 +156,85 @@ class Validate(Section):
     max_length_confound: Share
 
 
+class Budget(Section):
+    """What a set of labels may cost."""
+
+    calls: Count | None
+    money: Positive | None
+    then: Literal["stop", "train"]
+
+
+class Judge(Section):
+    """A language model that is asked which response is better, in both orders."""
+
+    server: Name | None
+    model: Model
+    key_variable: Name
+    rubric: Name
+    attributes: dict[Name, float]
+    temperature: Annotated[float, Field(ge=0)]
+    max_tokens: Count
+    concurrency: Count
+    timeout: Positive
+    retries: Whole
+    price_in: Annotated[float, Field(ge=0)]
+    price_out: Annotated[float, Field(ge=0)]
+
+
+class SelfJudge(Section):
+    """The policy's own log-probabilities under two contrastive instructions."""
+
+    positive: Name
+    negative: Name
+
+
+class People(Section):
+    """People who vote on a page."""
+
+    min_votes: Count
+    min_share: Annotated[float, Field(gt=0, le=1)]
+    gold_share: Annotated[float, Field(ge=0, lt=1)]
+    repeat_share: Annotated[float, Field(ge=0, lt=1)]
+    consensus: Literal["majority", "dawid_skene", "mace"]
+
+
+MachineLabeller = Literal["oracle", "scores", "reward_model", "llm_judge", "self_judge", "quality_head"]
+
+
+class Cascade(Section):
+    """A judge labels, people get what is doubtful."""
+
+    judge: MachineLabeller
+    unsure: Annotated[float, Field(ge=0, le=0.5)]
+    audit_share: Share
+
+
 class Label(Section):
     """Who says which response is better."""
 
-    labeller: Literal["oracle", "scores", "reward_model"]
+    labeller: MachineLabeller | Literal["human", "cascade"]
     temperature: Positive
     tie_gap: Annotated[float, Field(ge=0)]
     annotator: Name
     gold_annotator: Name | None
+    known_pairs: Name
+    min_judge_accuracy: Share | None
+    budget: Budget
     reward_model: Model
+    judge: Judge
+    self_judge: SelfJudge
+    people: People
+    cascade: Cascade
+
+    @property
+    def machine(self) -> str:
+        """The labeller that is no person: the cascade's judge in a cascade."""
+        return self.cascade.judge if self.labeller == "cascade" else self.labeller
 
     def hub_names(self) -> list[str]:
-        """The reward model, which may label or judge."""
-        return self.reward_model.hub_names()
+        """The reward model, which may label or judge, and a judge that runs here."""
+        local = self.judge.server is None and self.machine == "llm_judge"
+        return self.reward_model.hub_names() + (self.judge.model.hub_names() if local else [])
 
 
 class Lora(Section):

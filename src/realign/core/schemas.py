@@ -149,13 +149,56 @@ LABELS = Table(
         _STRATEGY,
         _PAIR,
         _PROMPT,
-        Column("winner", STRING, "a, b or tie"),
+        Column("winner", STRING, "a, b, tie or both_bad"),
         Column("p_a", FLOAT, "the labeller's probability that a is better"),
         Column("labeller", STRING, "who judged"),
         Column("gold", STRING, "a, b or tie by the noise-free rule or the second annotator",
                nullable=True),
         Column("gold_gap", FLOAT, "how much better the gold winner is, in gold's own units",
                nullable=True),
+    ),
+)  # fmt: skip
+
+VERDICTS = Table(
+    "verdicts", "Every verdict ever paid for, by judges and by people.", ("verdict_id",),
+    (
+        Column("verdict_id", STRING, "hash of pair, fingerprint, annotator and occasion"),
+        _PAIR,
+        _PROMPT,
+        Column("fingerprint", STRING, "hash of everything that makes the labeller: kind, model, revision, "
+               "prompt template, rubric, temperature"),
+        Column("kind", STRING, "llm_judge, self_judge, reward_model, human"),
+        Column("labeller", STRING, "the same in words"),
+        Column("annotator", STRING, "the person's name; empty for a machine"),
+        Column("occasion", INT, "0; 1 and above where one person is asked again on purpose"),
+        Column("winner", STRING, "a, b, tie, both_bad or abstain"),
+        Column("p_a", FLOAT, "probability that a is better"),
+        Column("consistent", BOOL, "both orders say the same", nullable=True),
+        Column("answer_ab", STRING, "raw answer with a shown first", nullable=True),
+        Column("answer_ba", STRING, "raw answer with b shown first", nullable=True),
+        Column("rationale", STRING, "the judge's reason, or the person's comment", nullable=True),
+        Column("confidence", INT, "1 guess, 2 fairly sure, 3 sure; people only", nullable=True),
+        Column("calls", INT, "calls that it took, repairs included"),
+        Column("tokens_in", INT, "tokens read, all calls together"),
+        Column("tokens_out", INT, "tokens written, all calls together"),
+        Column("price", FLOAT, "money, in the unit of label.judge.price_in"),
+        Column("seconds", FLOAT, "time that it took"),
+        Column("given_at", STRING, "when, UTC, ISO 8601"),
+    ),
+)  # fmt: skip
+
+QUEUE = Table(
+    "queue", "Pairs that people are asked about; not an artifact, it lies in .work/people.", ("pair_id",),
+    (
+        _PAIR,
+        _PROMPT,
+        Column("messages", STRING, "JSON list of {role, content}"),
+        Column("response_a", STRING, "response id shown first"),
+        Column("response_b", STRING, "response id shown second"),
+        Column("text_a", STRING, "its text"),
+        Column("text_b", STRING, "its text"),
+        Column("value", FLOAT, "what a vote on it is worth: the highest is asked first"),
+        Column("known", STRING, "a, b or tie where the answer is known: a hidden check", nullable=True),
     ),
 )  # fmt: skip
 
