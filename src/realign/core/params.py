@@ -17,6 +17,7 @@ from ruamel.yaml.error import YAMLError
 from realign.core.errors import UserError, listing
 
 PARAMS_FILE = "params.yaml"
+NO_FILE = "data/no-file"  # stands for "none" where DVC wants a path
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -356,24 +357,37 @@ def impossible(params: Params) -> list[str]:
     shape = p.prepare.hub.shape if p.prepare.source == "hub" else p.prepare.source
     if p.generate.mode == "given" and shape == "prompts":
         found.append("generate.mode: given needs responses in the data, prompts has none; set sample")
-    if p.label.labeller == "oracle" and p.prepare.source != "builtin":
+    if p.label.machine == "oracle" and p.prepare.source != "builtin":
         found.append(
             "label.labeller: oracle knows only the builtin tasks' rule; set scores or reward_model, "
             "or prepare.source: builtin"
         )
-    if p.label.labeller == "scores" and (p.generate.mode == "sample" or shape in ("builtin", "prompts")):
+    if p.label.machine == "scores" and (p.generate.mode == "sample" or shape in ("builtin", "prompts")):
         found.append(
             "label.labeller: scores needs responses that came with scores; set generate.mode: given "
             "with scored data, or another labeller"
         )
     reward = p.label.reward_model
-    if "reward_model" in (p.label.labeller, p.evaluate.judge) and not (reward.name and reward.revision):
+    if "reward_model" in (p.label.machine, p.evaluate.judge) and not (reward.name and reward.revision):
         found.append("label.reward_model: name and revision are needed when a reward model judges")
+    asked = p.label.machine == "llm_judge"
+    if asked and not (p.label.judge.model.name and p.label.judge.model.revision):
+        found.append("label.judge.model: name and revision are needed when llm_judge labels")
+    if p.label.min_judge_accuracy is not None and p.label.known_pairs == NO_FILE:
+        found.append("label.min_judge_accuracy: needs pairs with known answers; name them in label.known_pairs")
+    if p.label.min_judge_accuracy is not None and p.label.machine in ("oracle", "scores", "human"):
+        found.append(
+            f"label.min_judge_accuracy: {p.label.machine} cannot be asked about other pairs; set null, or "
+            "another labeller"
+        )
+    if p.label.people.gold_share and p.label.labeller in ("human", "cascade") and p.label.known_pairs == NO_FILE:
+        found.append("label.people.gold_share: hidden checks are taken from label.known_pairs; name it, or set 0.0")
     if p.evaluate.judge == "rule" and p.prepare.source != "builtin":
         found.append("evaluate.judge: rule knows only the builtin tasks; set score_head or reward_model")
-    if p.evaluate.judge == "score_head" and p.label.labeller != "scores":
+    if p.evaluate.judge == "score_head" and (p.generate.mode == "sample" or shape in ("builtin", "prompts")):
         found.append(
-            "evaluate.judge: score_head learns from scores; set label.labeller: scores or another judge"
+            "evaluate.judge: score_head learns from scores; give scored data (generate.mode: given), or set "
+            "another judge"
         )
     if p.train.loss_weights is not None and len(p.train.loss_weights) != len(p.train.loss_type):
         found.append("train.loss_weights: give one weight for each entry of train.loss_type, or null")
@@ -386,7 +400,7 @@ def impossible(params: Params) -> list[str]:
         found.append(
             "train.max_length: must be above generate.max_prompt_tokens, or TRL drops pairs without a word"
         )
-    if p.label.labeller == "scores" and p.label.gold_annotator == p.label.annotator:
+    if p.label.machine == "scores" and p.label.gold_annotator == p.label.annotator:
         found.append(
             "label.gold_annotator: a second opinion must be another's; name another annotator, or null"
         )

@@ -46,6 +46,18 @@ class Work:
         code = [folder_digest(_PACKAGE / room) for room in ("core", "models", "embedders", "labellers")]
         return RowStore(self._root / "rows" / f"{self._stage}.sqlite", digest(*versions, *code))
 
+    def ledger(self) -> Path:
+        """The ledger of every verdict ever paid for, while work is under way."""
+        return self._root / "ledger.sqlite"
+
+    def shared_ledger(self) -> Path:
+        """The folder of the ledger's batches, which DVC versions and teammates share."""
+        return self._root.parent / "data" / "labels" / "ledger"
+
+    def queue(self) -> Path:
+        """The table of pairs that people are asked about."""
+        return self._root / "people" / "queue.parquet"
+
     def checkpoints(self, fingerprint: str) -> Path:
         """The folder for checkpoints of a training that `fingerprint` fully names.
 

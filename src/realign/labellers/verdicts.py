@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from realign.core.params import Label
 from realign.core.work import Work
+
+OUTCOMES = ("a", "b", "tie", "both_bad")
+ABSTAINED, OVER_BUDGET = "abstained", "over_budget"
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,11 @@ class Question:
         scores: the scores table.
         settings: the label section.
         seed: of the run.
-        work: for rows that are costly to compute.
+        work: for rows that are costly to compute, and the ledger.
+        base: the base policy's folder.
+        vectors: embeddings of texts, (n,) -> (n, d) float64; known ones are not computed again.
+        votes: what people said so far (the verdicts table), of any pairs.
+        known: pairs whose answer is known (sources.known), empty where params name none.
     """
 
     pairs: pd.DataFrame
@@ -28,6 +38,10 @@ class Question:
     settings: Label
     seed: int
     work: Work
+    base: Path
+    vectors: Callable[[Sequence[str]], np.ndarray]
+    votes: pd.DataFrame
+    known: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -35,14 +49,20 @@ class Verdicts:
     """One verdict a pair, in the question's order.
 
     Attributes:
-        winner: 'a', 'b', 'tie', or '' where the labeller knows nothing. Shape (n,).
+        winner: one of OUTCOMES, or why there is none: 'abstained', 'over_budget', '' for no
+            knowledge. Shape (n,).
         p_a: probability that a is better; 0.5 where nothing is known. Shape (n,).
-        labeller: who judged.
+        labeller: who judged, one name for all or one a pair.
+        consistent: whether both orders said the same; None where a labeller has no order. Shape (n,).
+        facts: figures of how the labels came about, for reports/labelling.json: plain JSON content
+            that the same ledger gives again.
     """
 
     winner: np.ndarray
     p_a: np.ndarray
-    labeller: str
+    labeller: str | np.ndarray
+    consistent: np.ndarray | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 def by_gap(gap: np.ndarray, tie_gap: float) -> np.ndarray:

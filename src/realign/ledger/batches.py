@@ -1,0 +1,109 @@
+"""Batches: the ledger as files that never change, so that a team's ledgers merge without conflict.
+
+A batch is a Parquet file of the verdicts table, named after its content. Two teammates never write
+the same name with another content, so neither git nor DVC has anything to resolve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from realign.core import artifacts, ids
+from realign.core.errors import UserError, listing
+from realign.core.schemas import VERDICTS
+from realign.ledger.store import Ledger, verdict_id
+
+OUTCOMES: Mapping[str, float | None] = {"a": None, "b": None, "tie": 0.5, "both_bad": 0.5, "abstain": 0.5}
+
+
+def write(verdicts: pd.DataFrame, folder: Path) -> Path | None:
+    """Write the verdicts that no batch of the folder holds yet as a new batch; None if there is none."""
+    known = set(read(folder)["verdict_id"])
+    new = verdicts[~verdicts["verdict_id"].isin(known)].sort_values("verdict_id")
+    if new.empty:
+        return None
+    path = folder / f"{_name(new)}.parquet"
+    artifacts.write_table(path, new[VERDICTS.names], VERDICTS)
+    return path
+
+
+def read(folder: Path) -> pd.DataFrame:
+    """All verdicts of a folder's batches, each once: the one given first, where several are there.
+
+    Raises:
+        UserError: a batch is damaged; all such are named.
+    """
+    frames, problems = [], []
+    for path in sorted(folder.glob("*.parquet")):
+        try:
+            frames.append(artifacts.read_table(path, VERDICTS))
+        except UserError as error:
+            problems.append(str(error))
+    if problems:
+        raise UserError(listing(f"{folder}: {len(problems)} batch(es) cannot be read:", problems))
+    if not frames:
+        return pd.DataFrame({c.name: pd.Series(dtype="object") for c in VERDICTS.columns})
+    everything = pd.concat(frames, ignore_index=True).sort_values(["verdict_id", "given_at"], kind="stable")
+    return everything.drop_duplicates("verdict_id").reset_index(drop=True)
+
+
+def merge(ledger: Ledger, folder: Path) -> int:
+    """Take a folder's batches into the ledger; returns how many verdicts are new to it."""
+    return ledger.put(read(folder))
+
+
+def verify(folder: Path) -> list[str]:
+    """What is wrong with a folder's batches: names, keys, outcomes and probabilities; empty if nothing."""
+    problems = []
+    for path in sorted(folder.glob("*.parquet")):
+        try:
+            frame = artifacts.read_table(path, VERDICTS)
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        if path.stem != _name(frame):
+            problems.append(f"{path.name}: its content is not what its name says; restore it with dvc checkout")
+        problems += [f"{path.name}: {problem}" for problem in unsound(frame)]
+    return problems
+
+
+def unsound(frame: pd.DataFrame) -> list[str]:
+    """Verdicts whose key, outcome or probability cannot be."""
+    problems = []
+    keys = [
+        verdict_id(pair, fingerprint, annotator, int(occasion))
+        for pair, fingerprint, annotator, occasion in zip(
+            frame["pair_id"], frame["fingerprint"], frame["annotator"], frame["occasion"], strict=True
+        )
+    ]
+    for id_ in frame.loc[np.array(keys, dtype=object) != frame["verdict_id"].to_numpy(), "verdict_id"]:
+        problems.append(f"verdict {id_}: the key does not follow from its pair and labeller")
+    for row in frame[~frame["winner"].isin(OUTCOMES)].itertuples():
+        problems.append(f"verdict {row.verdict_id}: winner {row.winner!r} is none of {', '.join(OUTCOMES)}")
+    a, p = frame["winner"].map({"a": 1, "b": -1}), frame["p_a"]
+    wrong = ~p.between(0, 1) | (a.notna() & (a * (p - 0.5) < 0))
+    for row in frame[wrong].itertuples():
+        problems.append(f"verdict {row.verdict_id}: winner {row.winner!r} does not fit p_a {row.p_a}")
+    return problems
+
+
+def stats(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """A row a labeller and annotator: verdicts, outcomes, calls, tokens, money."""
+    rows = verdicts.assign(
+        tied=verdicts["winner"] == "tie",
+        both_bad=verdicts["winner"] == "both_bad",
+        abstained=verdicts["winner"] == "abstain",
+    )
+    columns = {"verdict_id": "size", "tied": "sum", "both_bad": "sum", "abstained": "sum"}
+    columns |= dict.fromkeys(("calls", "tokens_in", "tokens_out", "price"), "sum")
+    found = rows.groupby(["labeller", "fingerprint", "annotator"]).agg(columns)
+    return found.rename(columns={"verdict_id": "verdicts"}).reset_index()
+
+
+def _name(frame: pd.DataFrame) -> str:
+    ordered = frame.sort_values("verdict_id", kind="stable")[VERDICTS.names]
+    return ids.digest("batch", ordered.to_json(orient="values", double_precision=15))
