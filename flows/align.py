@@ -10,9 +10,9 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.runtime import flow_run
 
-from flows import dvc_cli, plain_logs, project, results
+from flows import dvc_cli, labels, plain_logs, project, results
 from flows.stage_task import run_stage
-from realign.core.errors import UserError
+from realign.core.errors import LabelsMissing, UserError
 from realign.stage import STAGES
 
 plain_logs.install()
@@ -40,8 +40,21 @@ def align(root: str = ".", start: str | None = None, until: str | None = None) -
     """
     folder = Path(root).resolve()
     logger = get_run_logger()
+    try:
+        done = _bring_up_to_date(folder, start, until)
+    except LabelsMissing as missing:
+        labels.wait_for_people(missing)
+        raise
+    if (until or STAGES[-1]) == STAGES[-1]:
+        _publish(folder)
+    logger.info("done: %s", ", ".join(f"{name} {what}" for name, what in done.items()))
+    return done
+
+
+def _bring_up_to_date(folder: Path, start: str | None, until: str | None) -> dict[str, str]:
     with project.locked(folder):
         project.check(folder)
+        labels.collect(folder, get_run_logger().info)
         shutil.rmtree(folder / "reports" / "failures", ignore_errors=True)  # of an earlier run
         stages = _chosen(start, until)
         stale = dvc_cli.status(folder)
@@ -56,9 +69,6 @@ def align(root: str = ".", start: str | None = None, until: str | None = None) -
         )
         if left:
             raise UserError(f"DVC holds these stages for stale after the run, which is a bug: {left}")
-    if stages[-1] == STAGES[-1]:
-        _publish(folder)
-    logger.info("done: %s", ", ".join(f"{name} {what}" for name, what in done.items()))
     return done
 
 

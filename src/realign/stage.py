@@ -36,6 +36,13 @@ STAGES = (
 
 WORK = Path(".work")
 
+FILES = {
+    "raw": lambda p: p.prepare.path,
+    "known_pairs": lambda p: p.label.known_pairs,
+    "rubric": lambda p: p.label.judge.rubric,
+}
+"""Inputs that params.yaml names by path; dvc.yaml has them as deps by the same keys."""
+
 
 def module(name: str) -> ModuleType:
     """The module of a stage."""
@@ -43,7 +50,7 @@ def module(name: str) -> ModuleType:
 
 
 def reads(name: str) -> list[str]:
-    """Names of the artifacts that a stage reads; `raw` stands for prepare's file."""
+    """Names of the artifacts and FILES that a stage reads."""
     return [f.name for f in dataclasses.fields(module(name).Inputs)]
 
 
@@ -108,8 +115,8 @@ def _asks_hub(settings: Any) -> bool:
 
 
 def _read(root: Path, key: str, everything: params.Params) -> Any:
-    if key == "raw":
-        return root / everything.prepare.path
+    if key in FILES:
+        return root / FILES[key](everything)
     artifact = ARTIFACTS[key]
     path = root / artifact.path
     if artifact.table:

@@ -1,1 +1,1 @@
-"""Measurement: intervals, judges of new texts, metrics."""
+"""Measurement: judges of new texts, metrics."""

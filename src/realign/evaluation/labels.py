@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from realign.evaluation.intervals import Resampling, mean, rate
+from realign.statistics.intervals import Resampling, mean, rate
 
 
 def strategies(labels: pd.DataFrame, pairs: pd.DataFrame, how: Resampling) -> dict[str, Any]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
-import pandas as pd
 from scipy.special import expit
 
 from realign.core import ids
 from realign.labellers.verdicts import Question, Verdicts, by_gap
-from realign.simulation.rule import quality
+from realign.simulation.qualities import qualities
 
 
 def oracle(question: Question) -> Verdicts:
@@ -28,10 +25,3 @@ def oracle(question: Question) -> Verdicts:
     tied = by_gap(a - b, question.settings.tie_gap) == "tie"
     winner = np.where(tied, "tie", np.where(draws < p_a, "a", "b"))
     return Verdicts(winner, p_a, f"oracle (simulated, temperature {question.settings.temperature:g})")
-
-
-def qualities(rows: pd.DataFrame, column: str) -> np.ndarray:
-    """The noise-free quality in [0, 1] of the texts in `column` by each row's rule. Shape (n,)."""
-    return np.array(
-        [quality(json.loads(rule), text) for rule, text in zip(rows["rule"], rows[column], strict=True)]
-    )

@@ -53,7 +53,8 @@ class Verdicts:
             knowledge. Shape (n,).
         p_a: probability that a is better; 0.5 where nothing is known. Shape (n,).
         labeller: who judged, one name for all or one a pair.
-        consistent: whether both orders said the same; None where a labeller has no order. Shape (n,).
+        orders: what was said with a shown first, and with b shown first, each one of OUTCOMES or ''
+            (so 'a' in both columns is consistent); None where a labeller has no order. Shape (n, 2).
         facts: figures of how the labels came about, for reports/labelling.json: plain JSON content
             that the same ledger gives again.
     """
@@ -61,8 +62,15 @@ class Verdicts:
     winner: np.ndarray
     p_a: np.ndarray
     labeller: str | np.ndarray
-    consistent: np.ndarray | None = None
+    orders: np.ndarray | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def consistent(self) -> np.ndarray | None:
+        """Whether both orders said the same thing. Shape (n,) bool."""
+        if self.orders is None:
+            return None
+        return np.asarray((self.orders[:, 0] == self.orders[:, 1]) & (self.orders[:, 0] != ""))
 
 
 def by_gap(gap: np.ndarray, tie_gap: float) -> np.ndarray:

@@ -22,8 +22,10 @@ OUTCOMES: Mapping[str, float | None] = {"a": None, "b": None, "tie": 0.5, "both_
 
 def write(verdicts: pd.DataFrame, folder: Path) -> Path | None:
     """Write the verdicts that no batch of the folder holds yet as a new batch; None if there is none."""
-    known = set(read(folder)["verdict_id"])
-    new = verdicts[~verdicts["verdict_id"].isin(known)].sort_values("verdict_id")
+    everything = _all(folder)
+    known = set(zip(everything["verdict_id"], everything["given_at"], strict=True))
+    keys = zip(verdicts["verdict_id"], verdicts["given_at"], strict=True)
+    new = verdicts[[key not in known for key in keys]]
     if new.empty:
         return None
     path = folder / f"{_name(new)}.parquet"
@@ -32,11 +34,24 @@ def write(verdicts: pd.DataFrame, folder: Path) -> Path | None:
 
 
 def read(folder: Path) -> pd.DataFrame:
-    """All verdicts of a folder's batches, each once: the one given first, where several are there.
+    """All verdicts of a folder's batches, each once.
+
+    Of a machine's verdict that was bought twice the one given first holds, so that no purchase changes
+    what teammates have. A person may think again: there the last one holds.
 
     Raises:
         UserError: a batch is damaged; all such are named.
     """
+    everything = _all(folder)
+    human = everything["kind"] == "human"
+    kept = [
+        everything[~human].drop_duplicates("verdict_id"),
+        everything[human].drop_duplicates("verdict_id", keep="last"),
+    ]
+    return pd.concat(kept).sort_values("verdict_id", kind="stable").reset_index(drop=True)
+
+
+def _all(folder: Path) -> pd.DataFrame:
     frames, problems = [], []
     for path in sorted(folder.glob("*.parquet")):
         try:
@@ -46,9 +61,13 @@ def read(folder: Path) -> pd.DataFrame:
     if problems:
         raise UserError(listing(f"{folder}: {len(problems)} batch(es) cannot be read:", problems))
     if not frames:
-        return pd.DataFrame({c.name: pd.Series(dtype="object") for c in VERDICTS.columns})
-    everything = pd.concat(frames, ignore_index=True).sort_values(["verdict_id", "given_at"], kind="stable")
-    return everything.drop_duplicates("verdict_id").reset_index(drop=True)
+        return empty()
+    return pd.concat(frames, ignore_index=True).sort_values(["verdict_id", "given_at"], kind="stable")
+
+
+def empty() -> pd.DataFrame:
+    """No verdicts."""
+    return VERDICTS.arrow.empty_table().to_pandas()
 
 
 def merge(ledger: Ledger, folder: Path) -> int:

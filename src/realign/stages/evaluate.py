@@ -15,13 +15,12 @@ from realign.core import ids, schemas
 from realign.core.params import Embed, Evaluate, Generate, Label
 from realign.core.progress import progress
 from realign.core.work import Work, require_rows
-from realign.embedders import EMBEDDERS
-from realign.embedders.encoder import encode
+from realign.embedders.texts import text_vectors
 from realign.evaluation import score_head
-from realign.evaluation.intervals import Figure, Resampling, mean, rate, ratio_of_means
+from realign.statistics.intervals import Figure, Resampling, mean, rate, ratio_of_means
 from realign.evaluation.labels import strategies
-from realign.labellers.oracle import qualities
-from realign.labellers.reward_model import rewards
+from realign.simulation.qualities import qualities
+from realign.models.rewards import rewards
 from realign.models.chat import completion_tokens, prompt_tokens
 from realign.models.load import load_policy
 from realign.models.logprobs import completion_logprobs
@@ -121,13 +120,10 @@ def _judge(inputs: Inputs, settings: Settings, work: Work) -> tuple[Judge, dict[
             {"kind": f"reward_model: {model.name}@{model.revision}", "held_out_accuracy": None},
         )
     head = _fit_head(inputs, settings)
-    encoder = EMBEDDERS[settings.embed.method](inputs.base, settings.embed)
+    vectors = text_vectors(inputs.base, settings.embed, {})
 
     def by_head(rows: pd.DataFrame, column: str) -> np.ndarray:
-        found: dict[int, np.ndarray] = {}
-        for batch in encode(encoder, rows[column].tolist(), settings.embed.tokens_per_batch):
-            found |= batch
-        return head.quality(np.stack([found[at] for at in range(len(rows))]).astype(np.float64))
+        return head.quality(vectors(rows[column].tolist()))
 
     accuracy = _head_accuracy(head, inputs, settings)
     kind = f"score_head: ridge on {settings.embed.method}, alpha {head.alpha:g}, from scores by {settings.label.annotator}"

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from realign.core import schemas
-from realign.core.params import Label, Validate
+from realign.core.errors import LabelsMissing
+from realign.core.params import NO_FILE, Embed, Label, Validate
 from realign.core.work import Quarantine, Tally, Work
+from realign.embedders.texts import text_vectors
 from realign.labellers import LABELLERS
-from realign.labellers.oracle import qualities
-from realign.labellers.verdicts import Question, by_gap, score_gap
+from realign.labellers.check import require_accuracy
+from realign.simulation.qualities import qualities
+from realign.labellers.people import agreement_facts
+from realign.labellers.verdicts import OUTCOMES, OVER_BUDGET, Question, Verdicts, by_gap, score_gap
+from realign.ledger import batches
 from realign.quality import frames, gate, suites
+from realign.sources import known
 
 _BINS = 20
 
@@ -25,9 +32,14 @@ class Inputs:
 
     prompts: pd.DataFrame
     responses: pd.DataFrame
+    embeddings: pd.DataFrame
     scores: pd.DataFrame
     validated_train: pd.DataFrame
     validated_measure: pd.DataFrame
+    base: Path
+    people: Path
+    known_pairs: Path
+    rubric: Path
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,7 @@ class Settings:
     """What label is told."""
 
     seed: int
+    embed: Embed
     label: Label
     validate: Validate
 
@@ -45,6 +58,7 @@ class Outputs:
 
     labels: pd.DataFrame
     preferences: pd.DataFrame
+    labelling: dict[str, Any]
     plot_lengths: pd.DataFrame
     gate_preferences: dict[str, Any]
     quarantine_label: pd.DataFrame
@@ -54,31 +68,37 @@ class Outputs:
 def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     """Have each distinct pair judged once, and turn the train pairs' verdicts into preferences.
 
-    Ties stay in the labels table and leave the preferences, counted in the quarantine.
+    Ties and pairs of which both are bad stay in the labels table and leave the preferences, counted
+    in the quarantine.
 
     Raises:
-        UserError: the labeller cannot judge this data.
+        UserError: the labeller cannot judge this data, or is not good enough.
+        LabelsMissing: people's votes, or money for the judge, are missing.
         ValidationFailed: the preferences gate refused the table.
     """
     pairs = pd.concat([inputs.validated_train, inputs.validated_measure], ignore_index=True)
     distinct = _with_texts(pairs.drop_duplicates("pair_id"), inputs)
-    verdicts = LABELLERS[settings.label.labeller](
-        Question(distinct, inputs.scores, settings.label, settings.seed, work)
-    )
+    question = _question(distinct, inputs, settings, work)
+    measured = require_accuracy(question)
+    verdicts = LABELLERS[settings.label.labeller](question)
+    _within_budget(verdicts, pairs, distinct, settings.label)
     judged = distinct[["pair_id"]].assign(
         winner=verdicts.winner, p_a=verdicts.p_a, labeller=verdicts.labeller
     )
     judged = judged.join(_gold(distinct, inputs.scores, settings.label))
     merged = pairs.merge(judged, on="pair_id", how="left", validate="many_to_one")
     quarantine = Quarantine()
-    silent = merged["winner"] == ""
     names = merged["purpose"] + " " + merged["strategy"] + " " + merged["pair_id"]
-    quarantine.add_all("pair", names[silent].tolist(), "no_verdict", merged["labeller"][silent].tolist())
+    silent = ~merged["winner"].isin(OUTCOMES)
+    for reason, part in merged[silent].groupby("winner"):
+        who = part["labeller"].tolist()
+        quarantine.add_all("pair", names[part.index].tolist(), str(reason) or "no_verdict", who)
     labels = merged[~silent]
     train = labels[labels["purpose"] == "train"]
-    tied = train[train["winner"] == "tie"]
-    quarantine.add_all("label", tied["pair_id"].tolist(), "tie", tied["labeller"].tolist())
-    preferences = _preferences(train[train["winner"] != "tie"], distinct, inputs.responses)
+    for outcome in ("tie", "both_bad"):
+        part = train[train["winner"] == outcome]
+        quarantine.add_all("label", part["pair_id"].tolist(), outcome, part["labeller"].tolist())
+    preferences = _preferences(train[train["winner"].isin(["a", "b"])], distinct, inputs.responses)
     verdict = gate.check(
         frames.preferences(preferences, inputs.validated_train, inputs.prompts),
         suites.preferences(settings.validate),
@@ -88,6 +108,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     return Outputs(
         labels[schemas.LABELS.names],
         preferences[schemas.PREFERENCES.names],
+        _labelling(settings, labels, verdicts, measured, question.votes),
         _lengths(labels, inputs.responses),
         verdict.summary,
         quarantine.frame(),
@@ -96,6 +117,62 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
             {"pair": len(labels), "label": len(preferences)},
         ),
     )
+
+
+def _question(pairs: pd.DataFrame, inputs: Inputs, settings: Settings, work: Work) -> Question:
+    vectors = inputs.embeddings.set_index("response_id")["vector"]
+    texts = inputs.responses.set_index("response_id")["text"]
+    embedded = dict(zip(texts.reindex(vectors.index), vectors, strict=True))
+    asked = inputs.known_pairs.as_posix().endswith(NO_FILE)
+    return Question(
+        pairs=pairs,
+        scores=inputs.scores,
+        settings=settings.label,
+        seed=settings.seed,
+        work=work,
+        base=inputs.base,
+        vectors=text_vectors(inputs.base, settings.embed, embedded),
+        votes=batches.read(inputs.people),
+        known=known.empty() if asked else known.read(inputs.known_pairs),
+    )
+
+
+def _within_budget(verdicts: Verdicts, pairs: pd.DataFrame, distinct: pd.DataFrame, settings: Label) -> None:
+    missing = distinct["pair_id"][verdicts.winner == OVER_BUDGET]
+    if missing.empty or settings.budget.then == "train":
+        return
+    uses = pairs[pairs["pair_id"].isin(missing)].groupby(["purpose", "strategy"]).size()
+    parts = ", ".join(f"{count} {purpose} {strategy}" for (purpose, strategy), count in uses.items())
+    caps = {"calls": settings.budget.calls, "money": settings.budget.money}
+    named = " and ".join(f"label.budget.{key} = {cap:g}" for key, cap in caps.items() if cap is not None)
+    raise LabelsMissing(
+        f"{named} is reached: {len(distinct) - len(missing)} of {len(distinct)} pairs are judged, {len(missing)} are "
+        f"missing ({parts}; a pair may serve several). What was bought is in the ledger. Raise the cap, or train on "
+        "what there is: --set label.budget.then=train"
+    )
+
+
+def _labelling(
+    settings: Settings,
+    labels: pd.DataFrame,
+    verdicts: Verdicts,
+    measured: dict[str, Any] | None,
+    votes: pd.DataFrame,
+) -> dict[str, Any]:
+    """How the labels came about: who, how many of each outcome, and what is known of the labeller."""
+    each = labels.drop_duplicates("pair_id")
+    counts = each["winner"].value_counts()
+    found: dict[str, Any] = {
+        "labeller": settings.label.labeller,
+        "outcomes": {name: int(counts.get(name, 0)) for name in OUTCOMES},
+        "by": {str(name): int(count) for name, count in each["labeller"].value_counts().items()},
+        "known_pairs": measured,
+        **verdicts.facts,
+    }
+    if settings.label.labeller in ("human", "cascade"):
+        relevant = votes[votes["pair_id"].isin(each["pair_id"])]
+        found["people"] = agreement_facts(relevant, settings.label, settings.seed)
+    return found
 
 
 def _with_texts(pairs: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from realign.evaluation.intervals import Resampling
+from realign.statistics.intervals import Resampling
 from realign.evaluation.labels import strategies
 
 HOW = Resampling(200, 0.95, 7)

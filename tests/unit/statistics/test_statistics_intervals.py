@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from realign.evaluation.intervals import Figure, Resampling, mean, rate, ratio_of_means
+from realign.statistics.intervals import Figure, Resampling, mean, rate, ratio_of_means
 
 HOW = Resampling(resamples=400, confidence=0.9, seed=7)
 

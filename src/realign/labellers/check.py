@@ -1,0 +1,78 @@
+"""How good a labeller is, on pairs whose answer is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from realign.core.errors import UserError
+from realign.judging.figures import figures
+from realign.labellers.machines import MACHINES
+from realign.labellers.verdicts import Question, Verdicts
+from realign.statistics.intervals import Resampling
+
+_RESAMPLES, _CONFIDENCE = 2000, 0.95
+
+
+def check(question: Question, known: pd.DataFrame) -> tuple[Verdicts, dict[str, Any]]:
+    """Ask the machine labeller of `question` about known pairs and measure what it says.
+
+    Args:
+        question: its pairs are not asked about.
+        known: pairs with their answers (sources.known).
+
+    Returns:
+        Its verdicts on the known pairs, and figures with intervals (judging.figures).
+
+    Raises:
+        UserError: this labeller cannot be asked about pairs from outside.
+    """
+    name = question.settings.machine
+    if name in ("oracle", "scores", "human"):
+        raise UserError(
+            f"label.labeller: {name} cannot be asked about other pairs than its own. Set llm_judge, self_judge, "
+            "quality_head or reward_model"
+        )
+    verdicts = MACHINES[name](replace(question, pairs=known.assign(rule=None)))
+    words = [known[side].str.split().str.len().to_numpy() for side in ("text_a", "text_b")]
+    orders = (None, None) if verdicts.orders is None else (verdicts.orders[:, 0], verdicts.orders[:, 1])
+    found = figures(
+        winner=verdicts.winner,
+        p_a=verdicts.p_a,
+        answer=known["answer"].to_numpy(dtype=object),
+        first_ab=orders[0],
+        first_ba=orders[1],
+        length_a=np.asarray(words[0], dtype=float),
+        length_b=np.asarray(words[1], dtype=float),
+        pair_ids=known["pair_id"].to_numpy(dtype=object),
+        how=Resampling(_RESAMPLES, _CONFIDENCE, question.seed),
+    )
+    return verdicts, found
+
+
+def require_accuracy(question: Question) -> dict[str, Any] | None:
+    """The figures on `label.known_pairs`, None where params name none.
+
+    Raises:
+        UserError: the labeller agrees with them less often than `label.min_judge_accuracy`.
+    """
+    settings = question.settings
+    if question.known.empty or settings.machine in ("oracle", "scores", "human"):
+        return None
+    _, found = check(question, question.known)
+    accuracy, least = found["accuracy"], settings.min_judge_accuracy
+    if least is not None and (accuracy is None or accuracy["value"] < least):
+        measured = (
+            "it decided none of them"
+            if accuracy is None
+            else f"it agrees with {accuracy['value']:.3f} of them [{accuracy['low']:.3f}, {accuracy['high']:.3f}]"
+        )
+        raise UserError(
+            f"{settings.machine} is not good enough: {len(question.known)} pairs of {settings.known_pairs} have a known "
+            f"answer, {measured}, and label.min_judge_accuracy is {least:g}. Nothing was labelled. Use a better judge "
+            "or rubric (realign judge-check shows where it fails), or lower the minimum"
+        )
+    return found

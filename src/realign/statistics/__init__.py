@@ -1,0 +1,1 @@
+"""Figures with their uncertainty, for every room that measures something."""
