@@ -16,15 +16,15 @@ from realign.core.params import Embed, Evaluate, Generate, Label
 from realign.core.progress import progress
 from realign.core.work import Work, require_rows
 from realign.embedders.texts import text_vectors
-from realign.evaluation import score_head
-from realign.statistics.intervals import Figure, Resampling, mean, rate, ratio_of_means
 from realign.evaluation.labels import strategies
-from realign.simulation.qualities import qualities
-from realign.models.rewards import rewards
+from realign.heads import score_head
 from realign.models.chat import completion_tokens, prompt_tokens
 from realign.models.load import load_policy
 from realign.models.logprobs import completion_logprobs
+from realign.models.rewards import rewards
 from realign.models.sampling import Sampled, SamplingRow, sample
+from realign.simulation.qualities import qualities
+from realign.statistics.intervals import Figure, Resampling, mean, rate, ratio_of_means
 from realign.training.dpo import RECORD
 
 _EQUAL = 1e-9

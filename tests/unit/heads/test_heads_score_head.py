@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from realign.evaluation import score_head
+from realign.heads import score_head
 
 
 def planted(prompts=60, each=5, d=8, seed=0, noise=0.0):
