@@ -48,4 +48,4 @@ clean:  ## remove what the stages wrote and their finished rows; .venv, raw data
 	rm -rf .work data/prepared data/validated data/evaluated data/quarantine models/base models/adapter
 	rm -rf reports/gates reports/tally reports/plots reports/failures reports/data_docs
 	rm -f data/responses.parquet data/embeddings.parquet data/pairs.parquet data/labels.parquet
-	rm -f data/preferences.parquet reports/metrics.json reports/report.html
+	rm -f data/preferences.parquet reports/labelling.json reports/metrics.json reports/report.html

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from flows import project
+from flows import cli_labels, project
 from realign.core import environment
 from realign.core.errors import UserError
 
@@ -20,6 +20,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command("plan")(cli_labels.plan)
+app.command("label")(cli_labels.label)
+app.command("judge-check")(cli_labels.judge_check)
+app.add_typer(cli_labels.ledger_app, name="ledger")
+app.add_typer(cli_labels.votes_app, name="votes")
 _console = Console()
 
 Profile = Annotated[str | None, typer.Option(help="Values of profiles/NAME.yaml, written into params.yaml.")]

@@ -27,7 +27,9 @@ Json = Annotated[Path | None, typer.Option(help="Write the figures here too.")]
 def label(
     people: Annotated[str, typer.Option(help="Names of those who vote, with commas between.")],
     lead: Annotated[str, typer.Option(help="Name of who sees the overview.")] = "lead",
-    host: Annotated[str, typer.Option(help="Address to listen on; others than loopback are reachable.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; others than loopback are reachable.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8765,
 ) -> None:
     """Serve the page on which people vote; one unguessable link each. Ends with Ctrl-C, loses nothing."""
@@ -94,7 +96,9 @@ def ledger_export() -> None:
     if path is None:
         _console.print("nothing new: every verdict is in a batch already")
     else:
-        _console.print(f"{path.relative_to(root)}; commit its .dvc pointer, then: realign push", highlight=False)
+        _console.print(
+            f"{path.relative_to(root)}; commit its .dvc pointer, then: realign push", highlight=False
+        )
 
 
 @ledger_app.command("merge")

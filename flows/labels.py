@@ -79,7 +79,9 @@ def track(root: Path, path: Path, say: Callable[[str], None]) -> None:
     """
     name = str(path.relative_to(root))
     if dvc_cli.run(root, "add", "--quiet", name, say=say):
-        raise UserError(f"dvc add {name} failed; its own words stand above. The batch is there; add it again by hand")
+        raise UserError(
+            f"dvc add {name} failed; its own words stand above. The batch is there; add it again by hand"
+        )
 
 
 def wait_for_people(missing: LabelsMissing) -> None:

@@ -17,13 +17,17 @@ HOME = Path(__file__).parents[2]
 PIPELINE: dict[str, Any] = YAML(typ="safe").load((HOME / "dvc.yaml").read_text())
 
 
+# As dvc.yaml names them; stage.FILES takes the same keys of params.yaml.
+FILES = {"raw": "${prepare.path}", "known_pairs": "${label.known_pairs}", "rubric": "${label.judge.rubric}"}
+
+
 def _outs(entry: dict[str, Any]) -> set[str]:
     listed = [*entry.get("outs", []), *entry.get("metrics", [])]
     return {next(iter(out)) if isinstance(out, dict) else out for out in listed}
 
 
 def _paths(names: list[str]) -> set[str]:
-    return {"${prepare.path}" if name == "raw" else ARTIFACTS[name].path for name in names}
+    return {FILES.get(name) or ARTIFACTS[name].path for name in names}
 
 
 def test_stages_are_the_same_and_in_order() -> None:
@@ -50,13 +54,15 @@ def test_deps_name_all_code_that_a_stage_stands_on(name: str) -> None:
 
 
 def test_outputs_belong_to_one_stage_and_inputs_come_from_above() -> None:
-    known: set[str] = {"raw"}
+    given = {*FILES, "people"}
+    known = set(given)
     for name in stage.STAGES:
         assert set(stage.reads(name)) <= known, name
         written = set(stage.writes(name))
         assert not written & known
         known |= written
-    assert known - {"raw"} == set(ARTIFACTS)
+    assert known - set(FILES) == set(ARTIFACTS)
+    assert set(stage.FILES) == set(FILES)
 
 
 def test_every_section_of_params_is_read_by_a_stage() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from realign.core.artifacts import ARTIFACTS
-from realign.core.schemas import Table
+from realign.core.schemas import VERDICTS, Table
 
 BEGIN, END = "<!-- tables: begin, written by python -m realign.core.dictionary -->", "<!-- tables: end -->"
 
@@ -12,6 +12,8 @@ def markdown() -> str:
     """A section a table: meaning, file, key, columns."""
     paths: dict[str, list[str]] = {}
     tables: dict[str, Table] = {}
+    paths[VERDICTS.name] = [f"{ARTIFACTS['people'].path}/*.parquet", "data/labels/ledger/*.parquet"]
+    tables[VERDICTS.name] = VERDICTS
     for artifact in ARTIFACTS.values():
         if artifact.table:
             paths.setdefault(artifact.table.name, []).append(artifact.path)

@@ -253,6 +253,7 @@ class Train(Section):
     beta: Positive
     loss_type: Annotated[list[LossType], Field(min_length=1)]
     loss_weights: list[float] | None
+    soft_labels: bool
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)]
     epochs: Positive
     batch_size: Count
@@ -391,6 +392,8 @@ def impossible(params: Params) -> list[str]:
         )
     if p.train.loss_weights is not None and len(p.train.loss_weights) != len(p.train.loss_type):
         found.append("train.loss_weights: give one weight for each entry of train.loss_type, or null")
+    if p.train.soft_labels and p.train.loss_type != ["sigmoid"]:
+        found.append("train.soft_labels: only with train.loss_type [sigmoid]; set one or the other")
     if p.train.label_smoothing and not {"robust", "exo_pair"} & set(p.train.loss_type):
         found.append(
             "train.label_smoothing: TRL ignores it except with loss_type robust or exo_pair; set 0 or "

@@ -57,6 +57,7 @@ class Inputs:
     tally_select: dict[str, Any]
     tally_validate: dict[str, Any]
     tally_label: dict[str, Any]
+    labelling: dict[str, Any]
     gate_responses: dict[str, Any]
     gate_pairs: dict[str, Any]
     gate_preferences: dict[str, Any]
@@ -101,6 +102,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
             "training": charts.training(inputs.plot_training),
             "label_error": charts.label_error(metrics["strategies"]),
         },
+        "labelling": inputs.labelling,
         "tallies": _tallies(inputs),
         "quarantined": _quarantined(inputs),
         "gates": [

@@ -53,6 +53,7 @@ def train_dpo(
             "chosen": [[{"role": "assistant", "content": text}] for text in preferences["chosen"]],
             "rejected": [[{"role": "assistant", "content": text}] for text in preferences["rejected"]],
         }
+        | ({"p_chosen": preferences["p_chosen"].tolist()} if settings.soft_labels else {})
     )
     lora = settings.lora
     config = DPOConfig(
@@ -71,7 +72,13 @@ def train_dpo(
         logging_steps=settings.log_every,
         save_steps=settings.checkpoint_every,
     )
-    trainer = DPOTrainer(
+    kind, options = DPOTrainer, {}
+    if settings.soft_labels:
+        from realign.training.soft import SoftCollator, SoftDPOTrainer
+
+        collator = SoftCollator(pad_token_id=tokenizer.pad_token_id, max_length=settings.max_length)
+        kind, options = SoftDPOTrainer, {"data_collator": collator}
+    trainer = kind(
         model=model,
         args=config,
         train_dataset=data,
@@ -84,6 +91,7 @@ def train_dpo(
             task_type="CAUSAL_LM",
         ),
         callbacks=[Watch("train")],
+        **options,
     )
     trainer.remove_callback(PrinterCallback)  # the bar shows the loss
     trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))

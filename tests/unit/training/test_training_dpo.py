@@ -154,3 +154,28 @@ def test_every_loss_is_one_that_trl_knows_and_every_one_of_trl_is_offered():
     of_trl = re.findall(r'if loss_type == "(\w+)"', inspect.getsource(DPOTrainer))
     assert len(of_trl) > 10
     assert sorted(typing.get_args(params.LossType)) == sorted(of_trl)
+
+
+def test_soft_labels_that_are_sure_train_like_hard_ones(tiny_folder, tmp_path):
+    sure = preferences().assign(p_chosen=1.0)
+    curves = []
+    for soft in (False, True):
+        model, tokenizer = load_causal(tiny_folder)
+        settings = SETTINGS.model_copy(update={"soft_labels": soft})
+        folder = tmp_path / str(soft)
+        _, curve = train_dpo(model, tokenizer, sure, settings, seed=7, checkpoints=folder)
+        curves.append(curve)
+    assert np.allclose(curves[0]["loss"], curves[1]["loss"], atol=1e-6)
+    assert np.allclose(curves[0]["reward_margin"], curves[1]["reward_margin"], atol=1e-6)
+
+
+def test_a_pair_that_could_be_either_teaches_nothing_and_a_doubtful_one_less(tiny_folder, tmp_path):
+    margins = {}
+    for p in (0.5, 0.75, 1.0):
+        model, tokenizer = load_causal(tiny_folder)
+        settings = SETTINGS.model_copy(update={"soft_labels": True, "epochs": 3.0})
+        rows = preferences().assign(p_chosen=p)
+        _, curve = train_dpo(model, tokenizer, rows, settings, seed=7, checkpoints=tmp_path / str(p))
+        margins[p] = curve["reward_margin"].iloc[-1]
+        assert curve["loss"].iloc[0] == pytest.approx(np.log(2), abs=1e-5)
+    assert abs(margins[0.5]) < 0.05 < margins[0.75] < margins[1.0]
