@@ -38,13 +38,9 @@ def label(
     from flows import labels
     from realign.annotate.serve import serve
 
-    queue = labels.work(root).queue()
-    if not queue.is_file():
-        raise UserError(
-            "there are no pairs for people yet. Run first: realign run --set label.labeller=human (or cascade)"
-        )
+    labels.queue(root)
     names = [name.strip() for name in people.split(",") if name.strip()]
-    serve(queue.parent, settings.label.people, host, port, names, lead, _say, labels.resume_if_served)
+    serve(labels.work(root).queue().parent, settings.label.people, host, port, names, lead, _say, labels.resume_if_served)
 
 
 @votes_app.command("export")
@@ -140,6 +136,7 @@ def judge_check(
 
 def plan(
     labeller: Labeller = None,
+    probe: Annotated[int, typer.Option(help="Buy so many pairs first, to know what tokens they take.")] = 0,
     json: Json = None,
 ) -> None:
     """Price a run before it starts, per strategy: calls, tokens, money, machine and people's minutes."""
@@ -150,7 +147,7 @@ def plan(
     from realign.core import artifacts
 
     align(root=str(root), until="embed")
-    found = planning.run(root, settings, labeller)
+    found = planning.run(root, settings, labeller, probe)
     table = Table(title="What each strategy would cost", title_justify="left")
     for name in found["columns"]:
         table.add_column(name, justify="left" if name == "strategy" else "right")

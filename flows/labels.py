@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from flows import dvc_cli
+from realign.core import artifacts, schemas
 from realign.core.artifacts import ARTIFACTS
 from realign.core.errors import LabelsMissing, UserError
 from realign.core.work import Work
@@ -48,16 +49,15 @@ def collect(root: Path, say: Callable[[str], None]) -> int:
     store.close()
     folder = people_folder(root)
     had = batches.read(folder)
-    gone = had[had["annotator"].isin(set(votes["annotator"])) & ~had["verdict_id"].isin(votes["verdict_id"])]
-    gone = gone[gone["winner"] != "abstain"]
-    now = datetime.now(UTC).isoformat(timespec="microseconds")
-    gone = gone.assign(winner="abstain", p_a=0.5, given_at=now)
+    ours = had["annotator"].isin(votes["annotator"]) & had["fingerprint"].isin(votes["fingerprint"])
+    gone = had[ours & ~had["verdict_id"].isin(votes["verdict_id"]) & (had["winner"] != "abstain")]
+    gone = gone.assign(winner="abstain", p_a=0.5, given_at=_now())
     parts = [part for part in (votes, gone) if len(part)]
     path = batches.write(pd.concat(parts), folder) if parts else None
     if path is None:
         return 0
     track(root, path, say)
-    return len(parts[0]) if len(parts) == 1 else len(votes) + len(gone)
+    return sum(len(part) for part in parts)
 
 
 def export(root: Path, say: Callable[[str], None]) -> Path | None:
@@ -126,6 +126,41 @@ def resume_waiting() -> int:
     return len(waiting)
 
 
+def export_votes(root: Path, path: Path, to: str) -> int:
+    """Write the pairs that people are asked about, with all votes so far; returns how many pairs."""
+    from realign import exchange
+
+    collect(root, lambda line: None)
+    return exchange.write(queue(root), batches.read(people_folder(root)), path, to)
+
+
+def import_votes(root: Path, path: Path, say: Callable[[str], None]) -> int:
+    """Take votes from a file as a batch that DVC versions; returns how many are new."""
+    from realign import exchange
+
+    votes = exchange.read(path, queue(root), _now())
+    folder = people_folder(root)
+    had = set(batches.read(folder)["verdict_id"])
+    batch = batches.write(votes, folder)
+    if batch is not None:
+        track(root, batch, say)
+    return int((~votes["verdict_id"].isin(had)).sum())
+
+
+def queue(root: Path) -> pd.DataFrame:
+    """The pairs that people are asked about.
+
+    Raises:
+        UserError: there are none yet.
+    """
+    path = work(root).queue()
+    if not path.is_file():
+        raise UserError(
+            "there are no pairs for people yet. Run first: realign run --set label.labeller=human (or cascade)"
+        )
+    return artifacts.read_table(path, schemas.QUEUE)
+
+
 def resume_if_served() -> None:
     """What the page does when the last vote is in: a waiting run goes on, where a Prefect server is named."""
     import os
@@ -161,6 +196,10 @@ def verify(root: Path) -> list[str]:
         *batches.verify(work(root).shared_ledger()),
         *problems,
     ]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def _ledger_with_batches(root: Path) -> pd.DataFrame:

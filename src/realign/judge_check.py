@@ -52,6 +52,46 @@ def run(root: Path, params: Params, data: Path, labeller: str | None) -> dict[st
     return {"labeller": str(name), "pairs": len(pairs), "figures": figures, "facts": verdicts.facts}
 
 
+WORDS = {
+    "coverage": "names a side where there is a better one",
+    "accuracy": "names the right side, where it names one",
+    "accuracy_ties_half": "the same, its ties counted half",
+    "ties": "calls a tie, or both bad",
+    "ties_found": "calls known ties so",
+    "unanswered": "says nothing that can be read",
+    "consistency": "says the same in both orders",
+    "position_bias": "names the response shown first (0.5 is no bias)",
+}
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """What `run` found, a line a figure, for a terminal."""
+    figures = found["figures"]
+    length, calibration = figures["length"], figures["calibration"]
+    rows = [(words, figures[name]) for name, words in WORDS.items()]
+    rows += [
+        ("names the longer response", length["longer_named"]),
+        ("the longer response is right", length["longer_right"]),
+        ("favours length by (0 is no bias)", length["bias"]),
+    ]
+    shown = [f"{found['labeller']} on {found['pairs']} pairs with a known answer", ""]
+    shown += [f"  {words:<50} {_figure(figure)}" for words, figure in rows]
+    if calibration is not None:
+        scaled = calibration["ece_scaled"]
+        shown += [
+            f"  {'calibration error (ECE)':<50} {calibration['ece']:.3f}"
+            + ("" if scaled is None else f", {scaled:.3f} after temperature scaling"),
+            f"  {'temperature that would calibrate it':<50} {calibration['temperature']:.2f} (above 1: it is too sure)",
+        ]
+    return [*shown, "", "Brackets are 95 % intervals."]
+
+
+def _figure(figure: Mapping[str, Any] | None) -> str:
+    if figure is None:
+        return "not known"
+    return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]  of {figure['n']}"
+
+
 def with_labeller(params: Params, labeller: str | None) -> Params:
     """The parameters with another labeller, checked again as if params.yaml said so."""
     if labeller is None:

@@ -45,7 +45,7 @@ def test_stage_reads_and_writes_what_dvc_tracks(name: str) -> None:
 
 @pytest.mark.parametrize("name", stage.STAGES)
 def test_deps_name_all_code_that_a_stage_stands_on(name: str) -> None:
-    graph = grimp.build_graph("realign")
+    graph = grimp.build_graph("realign", cache_dir=None)
     module = f"realign.stages.{name}"
     rooms = {m.split(".")[1] for m in graph.find_upstream_modules(module) if m.count(".") >= 1}
     code = {dep for dep in PIPELINE["stages"][name]["deps"] if dep.startswith("src/")}

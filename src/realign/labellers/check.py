@@ -37,7 +37,7 @@ def check(question: Question, known: pd.DataFrame) -> tuple[Verdicts, dict[str, 
             "quality_head or reward_model"
         )
     verdicts = MACHINES[name](replace(question, pairs=known.assign(rule=None)))
-    words = [known[side].str.split().str.len().to_numpy() for side in ("text_a", "text_b")]
+    words = [np.array([len(text.split()) for text in known[side]]) for side in ("text_a", "text_b")]
     orders = (None, None) if verdicts.orders is None else (verdicts.orders[:, 0], verdicts.orders[:, 1])
     found = figures(
         winner=verdicts.winner,
@@ -45,9 +45,9 @@ def check(question: Question, known: pd.DataFrame) -> tuple[Verdicts, dict[str, 
         answer=known["answer"].to_numpy(dtype=object),
         first_ab=orders[0],
         first_ba=orders[1],
-        length_a=np.asarray(words[0], dtype=float),
-        length_b=np.asarray(words[1], dtype=float),
-        pair_ids=known["pair_id"].to_numpy(dtype=object),
+        length_a=words[0],
+        length_b=words[1],
+        pair_ids=known["pair_id"].tolist(),
         how=Resampling(_RESAMPLES, _CONFIDENCE, question.seed),
     )
     return verdicts, found

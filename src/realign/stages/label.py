@@ -77,7 +77,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         ValidationFailed: the preferences gate refused the table.
     """
     pairs = pd.concat([inputs.validated_train, inputs.validated_measure], ignore_index=True)
-    distinct = _with_texts(pairs.drop_duplicates("pair_id"), inputs)
+    distinct = with_texts(pairs.drop_duplicates("pair_id"), inputs.prompts, inputs.responses)
     question = _question(distinct, inputs, settings, work)
     measured = require_accuracy(question)
     verdicts = LABELLERS[settings.label.labeller](question)
@@ -123,7 +123,7 @@ def _question(pairs: pd.DataFrame, inputs: Inputs, settings: Settings, work: Wor
     vectors = inputs.embeddings.set_index("response_id")["vector"]
     texts = inputs.responses.set_index("response_id")["text"]
     embedded = dict(zip(texts.reindex(vectors.index), vectors, strict=True))
-    asked = inputs.known_pairs.as_posix().endswith(NO_FILE)
+    unnamed = inputs.known_pairs.as_posix().endswith(NO_FILE)
     return Question(
         pairs=pairs,
         scores=inputs.scores,
@@ -133,7 +133,7 @@ def _question(pairs: pd.DataFrame, inputs: Inputs, settings: Settings, work: Wor
         base=inputs.base,
         vectors=text_vectors(inputs.base, settings.embed, embedded),
         votes=batches.read(inputs.people),
-        known=known.empty() if asked else known.read(inputs.known_pairs),
+        known=known.empty() if unnamed else known.read(inputs.known_pairs),
     )
 
 
@@ -141,8 +141,9 @@ def _within_budget(verdicts: Verdicts, pairs: pd.DataFrame, distinct: pd.DataFra
     missing = distinct["pair_id"][verdicts.winner == OVER_BUDGET]
     if missing.empty or settings.budget.then == "train":
         return
-    uses = pairs[pairs["pair_id"].isin(missing)].groupby(["purpose", "strategy"]).size()
-    parts = ", ".join(f"{count} {purpose} {strategy}" for (purpose, strategy), count in uses.items())
+    late = pairs[pairs["pair_id"].isin(missing)]
+    uses = (late["purpose"] + " " + late["strategy"]).value_counts(sort=False)
+    parts = ", ".join(f"{count} {use}" for use, count in uses.items())
     caps = {"calls": settings.budget.calls, "money": settings.budget.money}
     named = " and ".join(f"label.budget.{key} = {cap:g}" for key, cap in caps.items() if cap is not None)
     raise LabelsMissing(
@@ -175,9 +176,10 @@ def _labelling(
     return found
 
 
-def _with_texts(pairs: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
-    texts = inputs.responses.set_index("response_id")["text"]
-    prompts = inputs.prompts.set_index("prompt_id")
+def with_texts(pairs: pd.DataFrame, prompts: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame:
+    """Pairs with what a labeller reads: text_a, text_b, messages, rule."""
+    texts = responses.set_index("response_id")["text"]
+    prompts = prompts.set_index("prompt_id")
     return pairs.assign(
         text_a=texts.loc[pairs["response_a"]].to_numpy(),
         text_b=texts.loc[pairs["response_b"]].to_numpy(),

@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
-from unit_builders import section
+from unit_builders import question
 
-from realign.core.work import Work
-from realign.labellers.oracle import oracle, qualities
-from realign.labellers.verdicts import Question
+from realign.labellers.oracle import oracle
+from realign.simulation.qualities import qualities
 from realign.simulation.rule import quality
 
 RULE = json.dumps({"task": "arithmetic", "answer": 7, "given": [3, 4]})
@@ -29,9 +28,7 @@ def pairs(texts_a, texts_b, prefix="p"):
 
 
 def ask(table, tmp_path, seed=7, **settings):
-    return oracle(
-        Question(table, pd.DataFrame(), section("label", **settings), seed, Work(tmp_path, "label"))
-    )
+    return oracle(question(table, tmp_path, seed=seed, label=settings))
 
 
 def test_quality_is_the_rules(tmp_path):

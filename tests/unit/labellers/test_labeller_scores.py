@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
-from unit_builders import section
+from unit_builders import question
 
 from realign.core.errors import UserError
-from realign.core.work import Work
 from realign.labellers import LABELLERS
+from realign.labellers.machines import MACHINES
 from realign.labellers.scores import scores
-from realign.labellers.verdicts import Question, by_gap, score_gap
+from realign.labellers.verdicts import by_gap, score_gap
 
 PAIRS = pd.DataFrame(
     {"pair_id": ["1", "2", "3", "4"], "response_a": ["w", "x", "y", "w"], "response_b": ["x", "w", "z", "q"]}
@@ -22,7 +22,7 @@ SCORES = pd.DataFrame(
 
 
 def ask(tmp_path, table=SCORES, **settings):
-    return scores(Question(PAIRS, table, section("label", **settings), 7, Work(tmp_path, "label")))
+    return scores(question(PAIRS, tmp_path, scores=table, label=settings))
 
 
 def test_the_higher_score_wins_and_the_gap_says_how_surely(tmp_path):
@@ -61,8 +61,8 @@ def test_gaps_become_winners():
 
 
 def test_every_labeller_of_the_parameters_exists():
-    import typing
-
     from realign.core.params import Label
 
-    assert set(typing.get_args(Label.model_fields["labeller"].annotation)) == set(LABELLERS)
+    said = Label.model_json_schema()["properties"]["labeller"]["anyOf"]
+    assert {name for part in said for name in part["enum"]} == set(LABELLERS)
+    assert set(LABELLERS) - {"human", "cascade"} == set(MACHINES)

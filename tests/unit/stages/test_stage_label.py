@@ -1,11 +1,13 @@
 """validate and label: what passes the gate is judged once, and verdicts become preferences."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from unit_builders import section, world
 
-from realign.core import artifacts, ids
+from realign.core import artifacts, ids, params
 from realign.core.artifacts import ARTIFACTS
 from realign.core.errors import ValidationFailed
 from realign.core.work import Work
@@ -52,11 +54,22 @@ def validated(tables, pairs, folder, limits=LIMITS):
     return found
 
 
-def labelled(tables, pairs, folder, seed=7, **settings):
+def labelled(tables, pairs, folder, seed=7, known_pairs=Path(params.NO_FILE), **settings):
     is_train = pairs["purpose"] == "train"
     found = label.run(
-        label.Inputs(tables.prompts, tables.responses, tables.scores, pairs[is_train], pairs[~is_train]),
-        label.Settings(seed, section("label", **settings), LIMITS),
+        label.Inputs(
+            prompts=tables.prompts,
+            responses=tables.responses,
+            embeddings=tables.embeddings,
+            scores=tables.scores,
+            validated_train=pairs[is_train],
+            validated_measure=pairs[~is_train],
+            base=folder / "base",
+            people=folder / "people",
+            known_pairs=known_pairs,
+            rubric=folder / "rubric.md",
+        ),
+        label.Settings(seed, section("embed"), section("label", **settings), LIMITS),
         Work(folder, "label"),
     )
     found.tally_label.check(found.quarantine_label)
