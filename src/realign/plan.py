@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from realign.core.params import Label, Params
 from realign.core.work import Work
 from realign.judge_check import with_labeller
 from realign.judging import docket
+from realign.judging.budget import in_order
 from realign.judging.purchase import judge
 from realign.labellers.verdicts import OUTCOMES
 from realign.ledger import batches
@@ -52,13 +52,17 @@ def run(root: Path, params: Params, labeller: str | None, probe: int) -> dict[st
     """
     told = with_labeller(params, labeller)
     pairs, texts = _pairs(root, told)
-    ledger = Ledger(Work(root / WORK, "label").ledger())
+    work = Work(root / WORK, "label")
+    if probe and told.label.machine == "llm_judge":
+        first = in_order(texts["pair_id"])[:probe]
+        judge(
+            docket.docket(texts[texts["pair_id"].isin(first)], told.label),
+            work.ledger(),
+            work.shared_ledger(),
+        )
+    ledger = Ledger(work.ledger())
     try:
-        batches.merge(ledger, Work(root / WORK, "label").shared_ledger())
-        if probe and told.label.machine == "llm_judge":
-            some = docket.docket(texts, told.label)
-            few = dict(list(some.prompts.items())[:probe])
-            judge(replace(some, prompts=few, material={p: some.material[p] for p in few}), ledger)
+        batches.merge(ledger, work.shared_ledger())
         votes = batches.read(root / ARTIFACTS["people"].path)
         judged = _judged(texts, told.label, ledger) if told.label.machine == "llm_judge" else None
         seconds = _seconds_a_call(texts, told.label, ledger) if judged is not None else None
@@ -81,7 +85,13 @@ def cell(value: object) -> str:
     """A value as the table shows it."""
     if value is None:
         return "not known"
-    return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    return (
+        f"{value:,.2f}"
+        if isinstance(value, float)
+        else f"{value:,}"
+        if isinstance(value, int)
+        else str(value)
+    )
 
 
 def _pairs(root: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -95,7 +105,9 @@ def _pairs(root: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
     with tempfile.TemporaryDirectory() as folder:
         work = Work(Path(folder) / WORK, "plan")  # a question leaves no gate report behind
         picked = select.run(
-            select.Inputs(**tables), select.Settings(params.seed, params.strategy, others, params.select), work
+            select.Inputs(**tables),
+            select.Settings(params.seed, params.strategy, others, params.select),
+            work,
         )
         passed = validate.run(
             validate.Inputs(tables["prompts"], tables["responses"], picked.pairs),
@@ -146,7 +158,9 @@ def _row(
             "known": int((mine["within"] & (mine["calls"] == 0)).sum()),
             "calls": calls,
             "tokens": round(tokens_in + tokens_out),
-            "money": (tokens_in * price.price_in + tokens_out * price.price_out) / 1e6 if price.server else 0.0,
+            "money": (tokens_in * price.price_in + tokens_out * price.price_out) / 1e6
+            if price.server
+            else 0.0,
         }
         if calls:
             row["machine minutes"] = (

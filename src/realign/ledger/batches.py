@@ -67,7 +67,8 @@ def _all(folder: Path) -> pd.DataFrame:
 
 def empty() -> pd.DataFrame:
     """No verdicts."""
-    return VERDICTS.arrow.empty_table().to_pandas()
+    none: pd.DataFrame = VERDICTS.arrow.empty_table().to_pandas()
+    return none
 
 
 def merge(ledger: Ledger, folder: Path) -> int:
@@ -103,8 +104,8 @@ def unsound(frame: pd.DataFrame) -> list[str]:
         problems.append(f"verdict {id_}: the key does not follow from its pair and labeller")
     for row in frame[~frame["winner"].isin(OUTCOMES)].itertuples():
         problems.append(f"verdict {row.verdict_id}: winner {row.winner!r} is none of {', '.join(OUTCOMES)}")
-    a, p = frame["winner"].map({"a": 1, "b": -1}), frame["p_a"]
-    wrong = ~p.between(0, 1) | (a.notna() & (a * (p - 0.5) < 0))
+    winner, p = frame["winner"].to_numpy(dtype=object), frame["p_a"].to_numpy(dtype=float)
+    wrong = ~((p >= 0) & (p <= 1)) | ((winner == "a") & (p < 0.5)) | ((winner == "b") & (p > 0.5))
     for row in frame[wrong].itertuples():
         problems.append(f"verdict {row.verdict_id}: winner {row.winner!r} does not fit p_a {row.p_a}")
     return problems

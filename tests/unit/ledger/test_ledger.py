@@ -150,3 +150,8 @@ def test_an_empty_folder_has_no_verdicts(tmp_path):
     assert batches.read(tmp_path).empty
     assert batches.verify(tmp_path) == []
     assert batches.write(batches.empty(), tmp_path) is None
+
+
+def test_an_empty_ledger_is_sound(ledger):
+    assert batches.unsound(ledger.everything()) == []
+    assert batches.unsound(batches.empty()) == []
