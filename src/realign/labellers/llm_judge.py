@@ -8,9 +8,13 @@ import numpy as np
 import pandas as pd
 
 from realign.judging.docket import docket
+from realign.judging.figures import consistency, position_bias
 from realign.judging.orders import ORDERS, said
 from realign.judging.purchase import judge
 from realign.labellers.verdicts import ABSTAINED, OUTCOMES, OVER_BUDGET, Question, Verdicts
+from realign.statistics.intervals import Resampling
+
+_RESAMPLES, _CONFIDENCE = 2000, 0.95
 
 
 def llm_judge(question: Question) -> Verdicts:
@@ -33,26 +37,24 @@ def llm_judge(question: Question) -> Verdicts:
     paid = rows[asked]
     orders[asked] = said(zip(paid["answer_ab"], paid["answer_ba"], strict=True), cases.brief)
     p_a = rows["p_a"].fillna(0.5).to_numpy(dtype=float)
-    return Verdicts(winner, p_a, cases.brief.name, orders, {"judge": _account(paid, winner, orders)})
+    return Verdicts(
+        winner, p_a, cases.brief.name, orders, {"judge": _account(question, paid, winner, orders)}
+    )
 
 
-def _account(paid: pd.DataFrame, winner: np.ndarray, orders: np.ndarray) -> dict[str, Any]:
+def _account(
+    question: Question, paid: pd.DataFrame, winner: np.ndarray, orders: np.ndarray
+) -> dict[str, Any]:
     """Figures that depend on the verdicts alone, not on when or by whom they were bought."""
-    read = orders[(orders != "").all(1)]
-    # An order that names a when a stands first, or b when b does, names the first.
-    ab, ba = orders[:, 0], orders[:, 1]
-    decided = np.isin(orders, ("a", "b")).sum()
+    how = Resampling(_RESAMPLES, _CONFIDENCE, question.seed, "pairs")
+    agreement, bias = consistency(*orders.T, how), position_bias(*orders.T, how)
     return {
         "verdicts": {word: int((winner == word).sum()) for word in (*OUTCOMES, ABSTAINED, OVER_BUDGET)},
-        "consistency": _share((read[:, 0] == read[:, 1]).sum(), len(read)),
-        "first_share": _share((ab == "a").sum() + (ba == "b").sum(), decided),
+        "consistency": agreement and agreement.as_json(),
+        "position_bias": bias and bias.as_json(),
         "repairs": int((paid["calls"] - len(ORDERS)).sum()),
         "calls": int(paid["calls"].sum()),
         "tokens_in": int(paid["tokens_in"].sum()),
         "tokens_out": int(paid["tokens_out"].sum()),
         "money": round(float(paid["price"].sum()), 6),
     }
-
-
-def _share(part: int, whole: int) -> float | None:
-    return round(float(part / whole), 6) if whole else None

@@ -1,4 +1,4 @@
-"""Figures with their uncertainty: bootstrap over prompts, exact where a rate is 0 or 1 throughout."""
+"""Figures with their uncertainty: bootstrap over prompts or pairs, exact for counts and constant rates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Figure:
         value: the estimate.
         low: lower end of the interval.
         high: upper end.
-        n: prompts it rests on.
+        n: prompts, pairs or votes that it rests on.
         method: how the interval was made.
     """
 
@@ -44,45 +44,60 @@ class Resampling:
         resamples: bootstrap samples.
         confidence: e.g. 0.95.
         seed: of the bootstrap.
+        unit: what is resampled, in the plural: values are one a unit.
     """
 
     resamples: int
     confidence: float
     seed: int
+    unit: str = "prompts"
+
+
+def proportion(hits: int, n: int, confidence: float) -> Figure | None:
+    """hits / n of independent trials with the exact binomial interval (Clopper and Pearson 1934); None for n 0."""
+    if n == 0:
+        return None
+    exact = stats.binomtest(hits, n).proportion_ci(confidence)
+    return Figure(_round(hits / n), _round(exact.low), _round(exact.high), n, "exact binomial")
 
 
 def rate(values: np.ndarray, how: Resampling) -> Figure | None:
-    """The mean of values between 0 and 1, one a prompt, with a BCa bootstrap interval; None without any.
+    """The mean of values between 0 and 1, one a unit, with a BCa bootstrap interval; None without any.
 
-    A rate that is 0 or 1 in every prompt has no spread to resample: its interval is the exact
-    binomial one (Clopper and Pearson 1934).
+    A rate that is 0 or 1 in every unit has no spread to resample: its interval is the exact
+    binomial one.
     """
     if len(values) and np.ptp(values) == 0 and values[0] in (0.0, 1.0):
-        value = float(values[0])
-        exact = stats.binomtest(int(value * len(values)), len(values)).proportion_ci(how.confidence)
-        return Figure(value, _round(exact.low), _round(exact.high), len(values), "exact binomial")
+        return proportion(int(values.sum()), len(values), how.confidence)
     return mean(values, how)
 
 
 def mean(values: np.ndarray, how: Resampling) -> Figure | None:
-    """The mean of one value a prompt, with a BCa bootstrap interval; None without values."""
-    return _bootstrap((values,), np.mean, how) if len(values) else None
+    """The mean of one value a unit, with a BCa bootstrap interval; None without values."""
+    return bootstrap((values,), np.mean, how) if len(values) else None
 
 
 def ratio_of_means(above: np.ndarray, below: np.ndarray, how: Resampling) -> Figure | None:
-    """mean(above) / mean(below), paired by prompt; None without values or with a zero below."""
+    """mean(above) / mean(below), paired by unit; None without values or with a zero below."""
     if len(above) == 0 or not below.any():
         return None
 
     def ratio(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
         return np.asarray(x.mean(axis) / y.mean(axis))
 
-    return _bootstrap((above, below), ratio, how)
+    return bootstrap((above, below), ratio, how)
 
 
-def _bootstrap(
+def bootstrap(
     samples: tuple[np.ndarray, ...], statistic: Callable[..., Any], how: Resampling
 ) -> Figure | None:
+    """A statistic of columns that are resampled together, with a BCa interval; None where it has none.
+
+    Args:
+        samples: columns of one value a unit, not empty. Shape (n,) each.
+        statistic: of the columns, and `axis`: vectorised.
+        how: resamples, confidence, seed.
+    """
     if all(np.ptp(sample) == 0 for sample in samples):
         value = _round(float(statistic(*samples, axis=-1)))
         return Figure(value, value, value, len(samples[0]), "constant")
@@ -102,7 +117,7 @@ def _bootstrap(
     value = _round(float(statistic(*samples, axis=-1)))
     low, high = found.confidence_interval
     if np.isfinite([low, high]).all():
-        return Figure(value, _round(low), _round(high), len(samples[0]), "bootstrap BCa over prompts")
+        return Figure(value, _round(low), _round(high), len(samples[0]), f"bootstrap BCa over {how.unit}")
     if np.ptp(found.bootstrap_distribution) == 0:
         return Figure(value, value, value, len(samples[0]), "constant")
     return None  # some resamples have no value, so the interval cannot be known

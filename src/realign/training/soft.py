@@ -31,8 +31,7 @@ class SoftDPOTrainer(DPOTrainer):  # type: ignore[misc]
 
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
-        if _COLUMN not in self._signature_columns:
-            self._signature_columns = [*self._signature_columns, _COLUMN]
+        self._signature_columns = list(dict.fromkeys([*self._signature_columns, _COLUMN]))  # type: ignore[has-type]
 
     def compute_ref_log_probs(self, model: Any, inputs: dict[str, Any]) -> Any:
         """The reference knows no p: the model would swallow the column without a word."""

@@ -133,11 +133,12 @@ def test_disputes_come_worst_first():
         ("3", "ann", "a"), ("3", "bob", "a"),
         ("4", "ann", "tie"), ("4", "bob", "a"), ("4", "cid", "both_bad"),
         ("5", "ann", "b"), ("5", "bob", "tie"),
+        ("6", "ann", "b"), ("6", "bob", "tie"), ("6", "cid", "b"), ("6", "dan", "tie"),
     ])  # fmt: skip
     found = disputes(said)
     assert list(found.columns) == ["pair_id", "entropy", "votes", "a", "b", "tie", "both_bad"]
-    assert found["pair_id"].tolist() == ["4", "2", "5", "1"]
-    assert found["entropy"].tolist() == pytest.approx([np.log2(3), 1.0, 1.0, 0.918296], abs=1e-6)
+    assert found["pair_id"].tolist() == ["4", "6", "2", "5", "1"]
+    assert found["entropy"].tolist() == pytest.approx([np.log2(3), 1.0, 1.0, 1.0, 0.918296], abs=1e-6)
     assert found.iloc[0][["a", "b", "tie", "both_bad"]].tolist() == [1, 0, 1, 1]
 
 

@@ -56,15 +56,19 @@ def test_the_order_of_the_votes_and_the_run_do_not_matter(method):
     assert one["pair_id"].is_monotonic_increasing
 
 
-def test_crowd_kit_reads_the_labels_of_mace_right_whoever_comes_first():
-    # 'a' by the first person, 'tie' never by them: first appearance and sorted order differ
-    rows = [(f"p{n}", "ann", "b" if n % 2 else "a") for n in range(40)]
-    rows += [(f"p{n}", "bob", "b" if n % 2 else "a") for n in range(40)]
-    rows += [(f"p{n}", "aaa", "both_bad" if n % 2 else "tie") for n in range(40)]
+def test_mace_takes_nobody_for_somebody_else_and_no_class_for_another():
+    # zed, who comes first though last by name, always says 'tie', which comes first though last by name
+    rows = [("p00", "zed", "tie")]
+    for number in range(1, 60):
+        right = "b" if number % 2 else "a"
+        rows += [(f"p{number:02}", who, right) for who in ("ann", "bob")] + [(f"p{number:02}", "zed", "tie")]
     found = reliability(votes(rows), "mace").set_index("annotator")["reliability"]
     assert found["ann"] > 0.9
     assert found["bob"] > 0.9
-    assert found["aaa"] < 0.2
+    assert found["zed"] < 0.3
+    agreed = aggregate(votes(rows), "mace").set_index("pair_id")
+    assert agreed["winner"].iloc[1:].tolist() == ["b", "a"] * 29 + ["b"]
+    assert agreed["p_a"].iloc[1:].between(0.02, 0.98).sum() == 0
 
 
 def test_majority_by_hand():

@@ -40,7 +40,9 @@ def truth(table):
 
 def test_it_learns_from_votes_and_says_how_well(tmp_path):
     table = pairs()
-    votes = [vote(pair, "ann", side) for pair, side in zip(table["pair_id"][:40], truth(table)[:40], strict=True)]
+    votes = [
+        vote(pair, "ann", side) for pair, side in zip(table["pair_id"][:40], truth(table)[:40], strict=True)
+    ]
     found = quality_head(question(table, tmp_path, vectors=vectors, votes=verdicts(*votes)))
     right = found.winner == truth(table)
     assert right[40:].mean() >= 0.8
@@ -56,7 +58,9 @@ def test_a_pair_is_labelled_by_a_head_that_did_not_see_it(tmp_path):
     honest = [vote(p, "ann", s) for p, s in zip(table["pair_id"], sides, strict=True)]
     lie = {"a": "b", "b": "a"}[sides[0]]
     lied = [vote("pair0", "ann", lie), *honest[1:]]
-    ask = [quality_head(question(table, tmp_path, vectors=vectors, votes=verdicts(*v))) for v in (honest, lied)]
+    ask = [
+        quality_head(question(table, tmp_path, vectors=vectors, votes=verdicts(*v))) for v in (honest, lied)
+    ]
     assert ask[0].winner[0] == ask[1].winner[0]
 
 

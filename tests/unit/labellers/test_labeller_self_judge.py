@@ -20,7 +20,18 @@ def pairs():
     rows = []
     for number, (a, b) in enumerate(texts):
         prompt = ids.digest("prompt", str(number))
-        rows.append((f"pair{number}", prompt, turns(f"Say something {number}."), None, f"a{number}", f"b{number}", a, b))
+        rows.append(
+            (
+                f"pair{number}",
+                prompt,
+                turns(f"Say something {number}."),
+                None,
+                f"a{number}",
+                f"b{number}",
+                a,
+                b,
+            )
+        )
     names = ["pair_id", "prompt_id", "messages", "rule", "response_a", "response_b", "text_a", "text_b"]
     return pd.DataFrame(rows, columns=names)
 
@@ -29,7 +40,9 @@ def by_hand(folder, messages, instruction, text):
     """ln p(text and its end token | prompt), token after token, without batches."""
     model, tokenizer = load_causal(folder)
     asked = instructed(ids.load_messages(messages), instruction)
-    prompt = tokenizer.apply_chat_template(asked, add_generation_prompt=True, tokenize=True, return_dict=False)
+    prompt = tokenizer.apply_chat_template(
+        asked, add_generation_prompt=True, tokenize=True, return_dict=False
+    )
     whole = tokenizer.apply_chat_template(
         [*asked, {"role": "assistant", "content": text}], tokenize=True, return_dict=False
     )
@@ -68,5 +81,9 @@ def test_a_response_is_scored_once_ever(tiny_folder, tmp_path, pairs, monkeypatc
 
 
 def test_the_instruction_stands_before_the_last_user_turn():
-    talk = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes?"}, {"role": "user", "content": "Bye"}]
+    talk = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Yes?"},
+        {"role": "user", "content": "Bye"},
+    ]
     assert instructed(talk, "Be good.") == [*talk[:2], {"role": "user", "content": "Be good.\n\nBye"}]
