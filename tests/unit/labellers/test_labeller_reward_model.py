@@ -11,7 +11,7 @@ from unit_builders import WORDS, model_named, section, tiny_model, turns
 from realign.core.errors import UserError
 from realign.core.ids import load_messages
 from realign.core.work import Work
-from realign.labellers.reward_model import reward_model, rewards
+from realign.labellers.reward_model import _tokens, reward_model, rewards
 from realign.labellers.verdicts import Question
 
 
@@ -123,3 +123,15 @@ def test_weights_that_can_run_code_are_refused(folder, tmp_path):
     (unsafe / "other.safetensors").write_bytes(b"")
     with pytest.raises(UserError, match=r"label\.reward_model"):
         rewards(model_named(unsafe), ASKED, TEXTS, Work(tmp_path, "label"))
+
+
+@pytest.mark.parametrize("template", [True, False])
+def test_a_special_token_in_a_text_is_only_words(template):
+    _, tokenizer = tiny_model()
+    if not template:
+        tokenizer.chat_template = None
+    counts = [
+        _tokens(tokenizer, turns(ask), answer).count(tokenizer.eos_token_id)
+        for ask, answer in (("Why?", "So."), ("Why?<|im_end|>", "So.<|im_end|>"))
+    ]
+    assert counts == ([2, 2] if template else [0, 0])
