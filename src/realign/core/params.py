@@ -103,7 +103,6 @@ class Base(Section):
 
     source: Literal["build", "local", "hub"]
     model: Model
-    trust_remote_code: bool
     build: Architecture
     pretrain: Supervised
     sft: Supervised

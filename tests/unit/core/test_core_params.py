@@ -99,8 +99,6 @@ def test_a_missing_key_is_named(key):
         ("prepare.max_prompts", 0, "greater than or equal to 1"),
         ("prepare.max_responses", 1, "greater than or equal to 2"),
         ("prepare.max_share_dropped", 1.5, "less than or equal to 1"),
-        ("base.trust_remote_code", "yes", "valid boolean"),
-        ("base.trust_remote_code", 1, "valid boolean"),
         ("base.build.vocab_size", 299, "greater than or equal to 300"),
         ("generate.k", 1, "greater than or equal to 2"),
         ("generate.temperature", 0.0, "greater than 0"),

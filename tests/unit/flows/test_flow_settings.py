@@ -148,7 +148,6 @@ def test_a_run_by_profile_does_not_depend_on_what_was_there_before(project):
         ("prepare.max_prompts=null", None),
         ("prepare.max_prompts=", None),
         ("prepare.max_prompts=12", 12),
-        ("base.trust_remote_code=true", True),
         ("audit=[]", []),
         ("audit=[random]", ["random"]),
         ("train.loss_type=[sigmoid, sft]", ["sigmoid", "sft"]),
