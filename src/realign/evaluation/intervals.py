@@ -65,12 +65,12 @@ def rate(values: np.ndarray, how: Resampling) -> Figure | None:
 
 
 def mean(values: np.ndarray, how: Resampling) -> Figure | None:
-    """The mean of one value a prompt, with a BCa bootstrap interval; None without values."""
+    """The mean of one value a prompt, with a BCa bootstrap interval; None of fewer than two values."""
     return _bootstrap((values,), np.mean, how) if len(values) else None
 
 
 def ratio_of_means(above: np.ndarray, below: np.ndarray, how: Resampling) -> Figure | None:
-    """mean(above) / mean(below), paired by prompt; None without values or with a zero below."""
+    """mean(above) / mean(below), paired by prompt; None of fewer than two values or with a zero below."""
     if len(above) == 0 or not below.any():
         return None
 
@@ -83,6 +83,8 @@ def ratio_of_means(above: np.ndarray, below: np.ndarray, how: Resampling) -> Fig
 def _bootstrap(
     samples: tuple[np.ndarray, ...], statistic: Callable[..., Any], how: Resampling
 ) -> Figure | None:
+    if len(samples[0]) < 2:
+        return None  # one prompt says nothing of how prompts differ
     if all(np.ptp(sample) == 0 for sample in samples):
         value = _round(float(statistic(*samples, axis=-1)))
         return Figure(value, value, value, len(samples[0]), "constant")
