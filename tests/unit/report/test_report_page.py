@@ -11,7 +11,7 @@ from unit_builders import section, world
 from realign.core import ids, schemas
 from realign.core.work import Work
 from realign.report import charts
-from realign.report.page import figure, percent, seen
+from realign.report.page import figure, percent
 from realign.stages import report
 
 HOSTILE = {
@@ -251,9 +251,3 @@ def test_figures_as_words():
     assert figure(value) == "0.123 [0.100, 0.150]"
     assert percent(value) == "12.3 % [10.0, 15.0]"
     assert figure(None) == percent(None) == "not known"
-
-
-def test_visible_text_stays_as_it_is():
-    plain = "Zürich, 東京 – naïve\n\tok 👍"
-    assert seen(plain) == plain
-    assert seen("a\rb\x7f\u00ad") == "a⟨U+000D⟩b⟨U+007F⟩⟨U+00AD⟩"
