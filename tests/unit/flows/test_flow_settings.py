@@ -13,6 +13,9 @@ from realign.core.errors import UserError
 
 PROFILES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
 
+# The hub profiles name no commit of the reward model: whoever runs them has to look at it first.
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
 
 @pytest.fixture
 def project(tmp_path):
@@ -56,9 +59,12 @@ def refused(project, profile=None, assignments=()):
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_profile_over_the_default_checks_out_and_keeps_comments_and_order(project, name):
     before = text(project)
-    settings.write(project, name, [])
-    found = params.load(project / "params.yaml").model_dump(by_alias=True)
     own = YAML(typ="safe").load((project / "profiles" / f"{name}.yaml").read_text())
+    if name.startswith("hub-"):
+        assert "label.reward_model: name and revision are needed" in refused(project, name)
+        own["label"]["reward_model"]["revision"] = COMMIT
+    settings.write(project, name, [f"label.reward_model.revision={COMMIT}"] if name.startswith("hub-") else [])
+    found = params.load(project / "params.yaml").model_dump(by_alias=True)
 
     def holds(values, place):
         for key, wanted in values.items():
