@@ -74,6 +74,8 @@ def _assign(document: Any, assignment: str) -> None:
         raise UserError(
             f"--set {assignment}: the value is not valid YAML ({str(error).splitlines()[0]})"
         ) from None
+    if str(value).count("#") < text.count("#"):
+        value = text.strip()  # nobody writes a comment on a command line: what YAML would drop is meant
     *sections, last = key.split(".")
     place = document
     for section in sections:

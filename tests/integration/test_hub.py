@@ -77,7 +77,7 @@ def test_data_set_and_model_come_from_the_cache(project: Workspace) -> None:
     ("stage", "value", "key"),
     [
         ("prepare", "prepare.hub.name=acme/unknown", "prepare.hub"),
-        ("prepare", "prepare.hub.revision=fedcba", "prepare.hub"),
+        ("prepare", f"prepare.hub.revision={40 * 'f'}", "prepare.hub"),
         ("base", "base.model.name=acme/unknown", "base.model"),
         ("base", "base.model.name=no such name", "base.model"),
     ],

@@ -81,30 +81,73 @@ def conform(frame: pd.DataFrame, table: schemas.Table, where: str) -> pa.Table:
     Raises:
         UserError: columns, types, nulls or keys are not as the schema says; all are listed.
     """
-    missing = [name for name in table.names if name not in frame.columns]
-    extra = [str(name) for name in frame.columns if name not in table.names]
-    problems = [f"column {n!r} is missing" for n in missing] + [f"column {n!r} is unknown" for n in extra]
-    if not problems:
-        problems = [
-            f"column {c.name!r} has {count} null(s), first in row {frame[c.name].isna().to_numpy().argmax()}"
-            for c in table.columns
-            if not c.nullable and (count := int(frame[c.name].isna().sum()))
-        ]
+    arrays, problems = _checked(frame, table)
+    if problems:
+        raise UserError(listing(f"{where} is not a proper table {table.name!r}:", problems))
+    keys = frame[list(table.key)].reset_index(drop=True)
+    order = keys.sort_values(list(table.key), kind="stable").index
+    columns = [arrays[name].take(pa.array(order)) for name in table.names]
+    return pa.Table.from_arrays(columns, schema=table.arrow)
+
+
+def _checked(
+    frame: pd.DataFrame, table: schemas.Table, misfits: Mapping[str, str] | None = None
+) -> tuple[dict[str, pa.Array], list[str]]:
+    """The columns as typed arrays, in the frame's order, and everything that is wrong with the frame.
+
+    Args:
+        frame: the rows.
+        table: what they should be.
+        misfits: what a file's own schema already says against a column.
+    """
+    problems = [f"column {name!r} is missing" for name in table.names if name not in frame.columns]
+    problems += [f"column {str(name)!r} is unknown" for name in frame.columns if name not in table.names]
+    arrays = {}
+    for column in table.columns:
+        if column.name not in frame.columns:
+            continue
+        nulls = frame[column.name].isna().to_numpy()
+        if nulls.any() and not column.nullable:
+            problems.append(
+                f"column {column.name!r} has {nulls.sum()} null(s), first in row {nulls.argmax()}"
+            )
+        try:
+            if misfits and column.name in misfits:
+                problems.append(misfits[column.name])
+            else:
+                arrays[column.name] = _array(frame[column.name], column.type)
+        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+            problems.append(f"column {column.name!r} is not {column.type}: {str(error).splitlines()[0]}")
+    if arrays.keys() >= set(table.key):
         twice = frame.duplicated(list(table.key))
         if twice.any():
             first = frame.loc[twice, list(table.key)].iloc[0].to_dict()
             problems.append(f"{int(twice.sum())} row(s) repeat a key, first {first}")
-    if not problems:
-        ordered = frame.sort_values(list(table.key), kind="stable")
-        columns = []
-        for column in table.columns:
-            try:
-                columns.append(pa.Array.from_pandas(ordered[column.name], type=column.type))
-            except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-                problems.append(f"column {column.name!r} is not {column.type}: {str(error).splitlines()[0]}")
-        if not problems:
-            return pa.Table.from_arrays(columns, schema=table.arrow)
-    raise UserError(listing(f"{where} is not a proper table {table.name!r}:", problems))
+    return arrays, problems
+
+
+def _array(values: pd.Series, wanted: pa.DataType) -> pa.Array:
+    """Values as an array of the wanted type; Arrow alone would read numbers out of text.
+
+    Raises:
+        ValueError: they are of another kind, or vectors of more than one length.
+    """
+    found = pa.Array.from_pandas(values)
+    if not pa.types.is_null(found.type) and _kind(found.type) != _kind(wanted):
+        raise ValueError(f"it holds {found.type}")
+    array = pa.Array.from_pandas(values, type=wanted)
+    if pa.types.is_list(wanted):
+        lengths = sorted(array.value_lengths().drop_null().unique().to_pylist())
+        if len(lengths) > 1:
+            raise ValueError(f"its vectors have from {lengths[0]} to {lengths[-1]} numbers")
+    return array
+
+
+def _kind(of: pa.DataType) -> str:
+    """Types of one kind hold the same things."""
+    if pa.types.is_integer(of) or pa.types.is_floating(of):
+        return "number"
+    return "list" if pa.types.is_list(of) else str(of).removeprefix("large_")
 
 
 def read_table(path: Path, table: schemas.Table) -> pd.DataFrame:
@@ -123,13 +166,20 @@ def read_table(path: Path, table: schemas.Table) -> pd.DataFrame:
         else:
             found = pyarrow.parquet.read_table(path)
         frame: pd.DataFrame = found.to_pandas()
-        _check_schema(found, table, path)
-        conform(frame, table, str(path))
-        return frame
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"{path} cannot be read as a table ({error}). Restore it with: dvc checkout, or run its stage again"
         ) from None
+    wanted = {c.name: c.type for c in table.columns}
+    misfits = {
+        f.name: f"column {f.name!r} is {f.type}, it must be {wanted[f.name]}"
+        for f in found.schema
+        if f.name in wanted and wanted[f.name] != f.type
+    }
+    _, problems = _checked(frame, table, misfits)
+    if problems:
+        raise UserError(listing(f"{path} is not a proper table {table.name!r}:", problems))
+    return frame
 
 
 def read_json(path: Path) -> Json:
@@ -144,21 +194,9 @@ def read_json(path: Path) -> Json:
         raise UserError(f"{path} is not there. Run the stage that makes it") from None
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON ({error}). Run its stage again") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds no JSON object, but {type(content).__name__}. Run its stage again")
     return content
-
-
-def _check_schema(found: pa.Table, table: schemas.Table, path: Path) -> None:
-    wanted = {c.name: c.type for c in table.columns}
-    problems = [f"column {n!r} is missing" for n in wanted if n not in found.column_names]
-    problems += [
-        f"column {f.name!r} is {f.type}, it must be {wanted[f.name]}"
-        if f.name in wanted
-        else f"column {f.name!r} is unknown"
-        for f in found.schema
-        if wanted.get(f.name) != f.type
-    ]
-    if problems:
-        raise UserError(listing(f"{path} is not a proper table {table.name!r}:", problems))
 
 
 @contextmanager

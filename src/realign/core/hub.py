@@ -19,7 +19,7 @@ def snapshot(name: str, revision: str, kind: Literal["model", "dataset"], key: s
 
     Args:
         name: owner/name.
-        revision: a commit; a branch works, but can change under you.
+        revision: a commit.
         kind: model or dataset.
         key: where the name stands in params.yaml, for messages.
 

@@ -7,6 +7,9 @@ There is no default in code, because DVC cannot see one change. What a key means
 from __future__ import annotations
 
 import difflib
+import re
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -30,6 +33,9 @@ LossType = Literal[
     "aot_unpaired", "apo_zero", "apo_down", "discopop", "sft", "sigmoid_norm",
 ]  # fmt: skip
 Shape = Literal["multi", "hh", "shp", "prompts"]
+
+# A commit of the hub, or the digest of a folder (core.ids.folder_digest).
+_FIXED = re.compile(r"[0-9a-f]{40}|[0-9a-f]{20}")
 
 
 class Section(BaseModel):
@@ -66,6 +72,11 @@ class Prepare(Section):
     def hub_names(self) -> list[str]:
         """The data set, where the source is the hub."""
         return [str(self.hub.name)] if self.source == "hub" else []
+
+    @property
+    def shape(self) -> str:
+        """What the raw rows look like, wherever they come from."""
+        return self.hub.shape if self.source == "hub" else self.source
 
 
 class Model(Section):
@@ -104,7 +115,6 @@ class Base(Section):
 
     source: Literal["build", "local", "hub"]
     model: Model
-    trust_remote_code: bool
     build: Architecture
     pretrain: Supervised
     sft: Supervised
@@ -333,6 +343,7 @@ def check(raw: object, name: str = PARAMS_FILE) -> Params:
         params = Params.model_validate(raw)
     except ValidationError as error:
         problems = [_sentence(dict(e)) for e in error.errors()]
+        problems += impossible(_sound(raw, {e["loc"][0] for e in error.errors()}))
     else:
         problems = impossible(params)
         if not problems:
@@ -341,55 +352,113 @@ def check(raw: object, name: str = PARAMS_FILE) -> Params:
 
 
 def impossible(params: Params) -> list[str]:
-    """Combinations of parameters that cannot work, each with its mend."""
-    p, found = params, []
+    """Combinations of parameters that cannot work, each with its mend.
+
+    Rules that need a section which `params` lacks are passed over.
+    """
+    found: list[str] = []
+    for rule in _RULES:
+        with suppress(AttributeError):
+            rule(params, found)
+    return found
+
+
+def _sound(raw: dict[Any, Any], broken: set[int | str]) -> Params:
+    """The sections without an error; the others are absent."""
+    sections = {}
+    for name, field in Params.model_fields.items():
+        key = field.alias or name
+        if key in raw and key not in broken:
+            section: Any = field.annotation
+            sections[key] = section.model_validate(raw[key]) if isinstance(raw[key], dict) else raw[key]
+    return Params.model_construct(**sections)
+
+
+def _audit(p: Params, found: list[str]) -> None:
     if p.strategy in p.audit:
         found.append(f"audit: {p.strategy!r} is the trained strategy already; take it off the list")
     if len(set(p.audit)) < len(p.audit):
         found.append("audit: a strategy stands there twice; take one off the list")
-    if p.prepare.source == "hub" and not (p.prepare.hub.name and p.prepare.hub.revision):
-        found.append("prepare.hub: name and revision are needed when prepare.source is hub")
-    if p.base.source != "build" and not (p.base.model.name and p.base.model.revision):
-        found.append(f"base.model: name and revision are needed when base.source is {p.base.source}")
+
+
+def _data(p: Params, found: list[str]) -> None:
+    if p.prepare.source == "hub":
+        _pinned("prepare.hub", p.prepare.hub, "prepare.source is hub", found)
+
+
+def _base(p: Params, found: list[str]) -> None:
+    if p.base.source != "build":
+        _pinned("base.model", p.base.model, f"base.source is {p.base.source}", found)
     if p.base.build.hidden_size % (2 * p.base.build.heads):
         found.append("base.build.hidden_size: must be an even multiple of base.build.heads")
-    if p.embed.method == "sentence_transformer" and not (p.embed.model.name and p.embed.model.revision):
-        found.append("embed.model: name and revision are needed when embed.method is sentence_transformer")
-    shape = p.prepare.hub.shape if p.prepare.source == "hub" else p.prepare.source
-    if p.generate.mode == "given" and shape == "prompts":
+    if p.base.source == "build" and p.prepare.shape == "prompts":
+        found.append(
+            "base.source: build needs texts to learn from, and prompts data has none; set local or hub"
+        )
+
+
+def _embed(p: Params, found: list[str]) -> None:
+    if p.embed.method == "sentence_transformer":
+        _pinned("embed.model", p.embed.model, "embed.method is sentence_transformer", found)
+
+
+def _generate(p: Params, found: list[str]) -> None:
+    if p.generate.mode == "given" and p.prepare.shape == "prompts":
         found.append("generate.mode: given needs responses in the data, prompts has none; set sample")
-    if p.label.machine == "oracle" and p.prepare.source != "builtin":
+
+
+def _label(p: Params, found: list[str]) -> None:
+    if p.label.machine == "scores" and p.label.gold_annotator == p.label.annotator:
         found.append(
-            "label.labeller: oracle knows only the builtin tasks' rule; set scores or reward_model, "
-            "or prepare.source: builtin"
+            "label.gold_annotator: a second opinion must be another's; name another annotator, or null"
         )
-    if p.label.machine == "scores" and (p.generate.mode == "sample" or shape in ("builtin", "prompts")):
-        found.append(
-            "label.labeller: scores needs responses that came with scores; set generate.mode: given "
-            "with scored data, or another labeller"
-        )
-    reward = p.label.reward_model
-    if "reward_model" in (p.label.machine, p.evaluate.judge) and not (reward.name and reward.revision):
-        found.append("label.reward_model: name and revision are needed when a reward model judges")
-    asked = p.label.machine == "llm_judge"
-    if asked and not (p.label.judge.model.name and p.label.judge.model.revision):
+    judge = p.label.judge
+    if p.label.machine == "llm_judge" and judge.server is None:
+        _pinned("label.judge.model", judge.model, "llm_judge labels", found)
+    elif p.label.machine == "llm_judge" and not (judge.model.name and judge.model.revision):
         found.append("label.judge.model: name and revision are needed when llm_judge labels")
     if p.label.min_judge_accuracy is not None and p.label.known_pairs == NO_FILE:
-        found.append("label.min_judge_accuracy: needs pairs with known answers; name them in label.known_pairs")
+        found.append(
+            "label.min_judge_accuracy: needs pairs with known answers; name them in label.known_pairs"
+        )
     if p.label.min_judge_accuracy is not None and p.label.machine in ("oracle", "scores", "human"):
         found.append(
             f"label.min_judge_accuracy: {p.label.machine} cannot be asked about other pairs; set null, or "
             "another labeller"
         )
-    if p.label.people.gold_share and p.label.labeller in ("human", "cascade") and p.label.known_pairs == NO_FILE:
-        found.append("label.people.gold_share: hidden checks are taken from label.known_pairs; name it, or set 0.0")
+    if (
+        p.label.people.gold_share
+        and p.label.labeller in ("human", "cascade")
+        and p.label.known_pairs == NO_FILE
+    ):
+        found.append(
+            "label.people.gold_share: hidden checks are taken from label.known_pairs; name it, or set 0.0"
+        )
+    if p.label.machine == "oracle" and p.prepare.source != "builtin":
+        found.append(
+            "label.labeller: oracle knows only the builtin tasks' rule; set scores or reward_model, "
+            "or prepare.source: builtin"
+        )
+    if p.label.machine == "scores" and _unscored(p):
+        found.append(
+            "label.labeller: scores needs responses that came with scores; set generate.mode: given "
+            "with scored data, or another labeller"
+        )
+
+
+def _judges(p: Params, found: list[str]) -> None:
+    if "reward_model" in (p.label.machine, p.evaluate.judge):
+        _pinned("label.reward_model", p.label.reward_model, "a reward model judges", found)
     if p.evaluate.judge == "rule" and p.prepare.source != "builtin":
         found.append("evaluate.judge: rule knows only the builtin tasks; set score_head or reward_model")
-    if p.evaluate.judge == "score_head" and (p.generate.mode == "sample" or shape in ("builtin", "prompts")):
+    if p.evaluate.judge == "score_head" and _unscored(p):
         found.append(
             "evaluate.judge: score_head learns from scores; give scored data (generate.mode: given), or set "
             "another judge"
         )
+
+
+def _train(p: Params, found: list[str]) -> None:
     if p.train.loss_weights is not None and len(p.train.loss_weights) != len(p.train.loss_type):
         found.append("train.loss_weights: give one weight for each entry of train.loss_type, or null")
     if p.train.soft_labels and p.train.loss_type != ["sigmoid"]:
@@ -399,18 +468,6 @@ def impossible(params: Params) -> list[str]:
             "train.label_smoothing: TRL ignores it except with loss_type robust or exo_pair; set 0 or "
             "one of these"
         )
-    if p.train.max_length <= p.generate.max_prompt_tokens:
-        found.append(
-            "train.max_length: must be above generate.max_prompt_tokens, or TRL drops pairs without a word"
-        )
-    if p.label.machine == "scores" and p.label.gold_annotator == p.label.annotator:
-        found.append(
-            "label.gold_annotator: a second opinion must be another's; name another annotator, or null"
-        )
-    if p.base.source == "build" and shape == "prompts":
-        found.append(
-            "base.source: build needs texts to learn from, and prompts data has none; set local or hub"
-        )
     if p.train.checkpoint_every % p.train.log_every:
         found.append(
             "train.checkpoint_every: must be a multiple of train.log_every, or a resumed run's curve would "
@@ -418,6 +475,13 @@ def impossible(params: Params) -> list[str]:
         )
     if "exo_pair" in p.train.loss_type and not p.train.label_smoothing:
         found.append("train.label_smoothing: exo_pair needs a value above 0")
+
+
+def _lengths(p: Params, found: list[str]) -> None:
+    if p.train.max_length <= p.generate.max_prompt_tokens:
+        found.append(
+            "train.max_length: must be above generate.max_prompt_tokens, or TRL drops pairs without a word"
+        )
     longest = max(p.base.pretrain.max_length, p.base.sft.max_length, p.train.max_length, p.embed.max_tokens)
     longest = max(longest, p.generate.max_prompt_tokens + p.generate.max_new_tokens)
     if p.base.source == "build" and longest > p.base.build.max_positions:
@@ -425,7 +489,27 @@ def impossible(params: Params) -> list[str]:
             f"base.build.max_positions: {p.base.build.max_positions} is less than the {longest} tokens that "
             "another section allows (pretrain, sft, train, embed, or generate's prompt + new)"
         )
-    return found
+
+
+_RULES: tuple[Callable[[Params, list[str]], None], ...] = (
+    _audit, _data, _base, _embed, _generate, _label, _judges, _train, _lengths,
+)  # fmt: skip
+
+
+def _unscored(p: Params) -> bool:
+    """Whether the responses that are compared came without scores."""
+    return p.prepare.shape in ("builtin", "prompts") or p.generate.mode == "sample"
+
+
+def _pinned(key: str, named: Model | HubDataset, when: str, found: list[str]) -> None:
+    """A name whose content can change is refused; a folder here is told its digest when it is loaded."""
+    if not (named.name and named.revision):
+        found.append(f"{key}: name and revision are needed when {when}")
+    elif not _FIXED.fullmatch(named.revision) and not Path(named.name).is_dir():
+        found.append(
+            f"{key}.revision: {named.revision!r} is no commit (40 hex digits, which the hub shows in the history "
+            "of the files) and no folder's digest, so it can come to mean other content; give one of these"
+        )
 
 
 def _sentence(error: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from realign.core.errors import UserError, listing
-from realign.core.ids import digest, folder_digest
+from realign.core.ids import digest, file_digest, folder_digest
 from realign.core.rowstore import RowStore
 from realign.core.schemas import QUARANTINE
 
@@ -38,13 +38,10 @@ class Work:
         self._stage = stage
 
     def rows(self) -> RowStore:
-        """This stage's finished rows, as this very code and these libraries made them.
-
-        A mended fault must not come back out of rows that the faulty code left.
-        """
-        versions = [importlib.metadata.version(name) for name in ("torch", "transformers")]
-        code = [folder_digest(_PACKAGE / room) for room in ("core", "models", "embedders", "labellers")]
-        return RowStore(self._root / "rows" / f"{self._stage}.sqlite", digest(*versions, *code))
+        """This stage's finished rows, as this very code, these libraries and this device made them."""
+        rooms = ("core", "models", "embedders", "labellers")
+        made_by = self._makers(rooms, ("torch", "transformers", "sentence-transformers"))
+        return RowStore(self._root / "rows" / f"{self._stage}.sqlite", made_by)
 
     def ledger(self) -> Path:
         """The ledger of every verdict ever paid for, while work is under way."""
@@ -59,17 +56,32 @@ class Work:
         return self._root / "people" / "queue.parquet"
 
     def checkpoints(self, fingerprint: str) -> Path:
-        """The folder for checkpoints of a training that `fingerprint` fully names.
+        """The folder for checkpoints of a training whose inputs and settings `fingerprint` fully names.
 
-        Other fingerprints' folders are removed: they can never be resumed by this project state.
+        Other folders are removed: they can never be resumed by this project state, code, library or device.
         """
         home = self._root / "checkpoints" / self._stage
+        libraries = ("torch", "transformers", "trl", "peft", "accelerate")
+        folder = home / digest(fingerprint, self._makers(("core", "models", "training"), libraries))
         for other in home.glob("*"):
-            if other.name != fingerprint:
+            if other != folder:
                 shutil.rmtree(other, ignore_errors=True)
-        folder = home / fingerprint
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def _makers(self, rooms: Sequence[str], libraries: Sequence[str]) -> str:
+        """What numbers depend on besides their inputs: our code, the libraries, the device's arithmetic.
+
+        A mended fault must not come back out of what the faulty code left, nor bfloat16 among float32.
+        """
+        import torch
+
+        code = [folder_digest(_PACKAGE / room) for room in rooms]
+        code += [file_digest(module) for module in _PACKAGE.glob(f"stages/{self._stage}.py")]
+        versions = [importlib.metadata.version(name) for name in libraries]
+        cuda = torch.cuda.is_available()
+        device = torch.cuda.get_device_name() if cuda else torch.backends.cpu.get_cpu_capability()
+        return digest(*code, *versions, device)
 
     def scratch(self) -> Path:
         """An empty folder, to be filled and returned as an output."""

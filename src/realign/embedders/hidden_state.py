@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from realign.core import ids
 from realign.core.params import Embed
 from realign.embedders.encoder import Encoder, masked_mean
+from realign.models.chat import inert
 from realign.models.load import load_causal
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def hidden_state(base: Path, settings: Embed) -> Encoder:
     model, tokenizer = load_causal(base)
 
     def tokens(text: str) -> list[int]:
-        found: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+        found: list[int] = tokenizer(inert(tokenizer, text), add_special_tokens=False)["input_ids"]
         return found[: settings.max_tokens]
 
     def forward(padded: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

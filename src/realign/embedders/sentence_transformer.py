@@ -9,6 +9,7 @@ from realign.core import ids
 from realign.core.errors import UserError
 from realign.core.params import Embed
 from realign.embedders.encoder import Encoder
+from realign.models.chat import inert
 from realign.models.load import device, pinned
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def sentence_transformer(base: Path, settings: Embed) -> Encoder:
     longest = min(settings.max_tokens, model.max_seq_length or settings.max_tokens)
 
     def tokens(text: str) -> list[int]:
-        found: list[int] = tokenizer(text, truncation=True, max_length=longest)["input_ids"]
+        inert_text = inert(tokenizer, text)
+        found: list[int] = tokenizer(inert_text, truncation=True, max_length=longest)["input_ids"]
         return found
 
     def forward(padded: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -47,7 +47,8 @@ def _account(
 ) -> dict[str, Any]:
     """Figures that depend on the verdicts alone, not on when or by whom they were bought."""
     how = Resampling(_RESAMPLES, _CONFIDENCE, question.seed, "pairs")
-    agreement, bias = consistency(*orders.T, how), position_bias(*orders.T, how)
+    ab, ba = orders[:, 0], orders[:, 1]
+    agreement, bias = consistency(ab, ba, how), position_bias(ab, ba, how)
     return {
         "verdicts": {word: int((winner == word).sum()) for word in (*OUTCOMES, ABSTAINED, OVER_BUDGET)},
         "consistency": agreement and agreement.as_json(),

@@ -1,8 +1,15 @@
-"""Conversations as tokens, split where TRL splits them: prompt, then completion with its end token."""
+"""Conversations as tokens, split where TRL splits them: prompt, then completion with its end token.
+
+A template joins turns and marks into one text, so a mark that stands in a turn's own words would open
+a turn that nobody took. `inert` and `inert_turns` take that power from it, wherever text of data or of
+a model goes to a tokenizer.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from realign.core.ids import Message
@@ -20,10 +27,45 @@ PLAIN = (
 )
 
 
+def inert(tokenizer: Any, text: str) -> str:
+    """The text as the model may see it: a blank after the first character of every special token in it.
+
+    A text that holds none comes back as it is. A mark of one character has no other spelling, and stays.
+    """
+    marks = _marks(tokenizer, str(tokenizer.chat_template))
+    return marks.sub(r"\g<0> ", text) if marks else text
+
+
+def inert_turns(tokenizer: Any, messages: Sequence[Message]) -> list[Message]:
+    """The conversation with `inert` contents: what a chat template may be given."""
+    return [{"role": m["role"], "content": inert(tokenizer, m["content"])} for m in messages]
+
+
+@lru_cache(maxsize=8)
+def _marks(tokenizer: Any, template: str) -> re.Pattern[str] | None:
+    """Matches the first character of every special token, also of two that overlap.
+
+    Special are those that decoding leaves out, and the marks that the template writes around a turn:
+    some models add them as plain tokens. Other added tokens (<think>, runs of blanks) are text.
+
+    Args:
+        tokenizer: any Hugging Face tokenizer.
+        template: its chat template, named only because what is found depends on it.
+    """
+    added = tokenizer.added_tokens_decoder.values()
+    found = {*tokenizer.all_special_tokens, *(token.content for token in added if token.special)}
+    if tokenizer.chat_template:
+        turn = tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
+        written = {token.content for token in added if token.content in turn}
+        found |= {word for word in written if not re.fullmatch(r"[\w\s]+", word)}
+    words = [re.escape(word) for word in sorted(found) if len(word) > 1]
+    return re.compile(rf"(?s)(?={'|'.join(words)}).") if words else None
+
+
 def prompt_tokens(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
     """The conversation up to where the assistant begins to speak."""
     tokens: list[int] = tokenizer.apply_chat_template(
-        list(messages), add_generation_prompt=True, tokenize=True, return_dict=False
+        inert_turns(tokenizer, messages), add_generation_prompt=True, tokenize=True, return_dict=False
     )
     return tokens
 
@@ -35,9 +77,8 @@ def completion_tokens(tokenizer: Any, messages: Sequence[Message], text: str) ->
         ValueError: the template writes the prompt differently once an answer follows.
     """
     prompt = prompt_tokens(tokenizer, messages)
-    whole: list[int] = tokenizer.apply_chat_template(
-        [*messages, {"role": "assistant", "content": text}], tokenize=True, return_dict=False
-    )
+    turns = inert_turns(tokenizer, [*messages, {"role": "assistant", "content": text}])
+    whole: list[int] = tokenizer.apply_chat_template(turns, tokenize=True, return_dict=False)
     # A merge over the border can change the last prompt token; TRL takes the common prefix too.
     border = next((i for i, (x, y) in enumerate(zip(prompt, whole, strict=False)) if x != y), len(prompt))
     if border < len(prompt) - 1:

@@ -1,4 +1,4 @@
-"""Loading models: safetensors only, pinned by revision, one clear line when it fails."""
+"""Loading models: safetensors only, no code of theirs, pinned by revision, one clear line when it fails."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from realign.core.params import Model
 
 if TYPE_CHECKING:
     import torch
+
+# Said each time: left open, transformers asks a person at the terminal whether to run a model's code.
+_PLAIN: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
 
 def device() -> torch.device:
@@ -58,7 +61,7 @@ def pinned(model: Model, key: str) -> Path:
     return folder
 
 
-def load_causal(folder: Path, trust_remote_code: bool = False, key: str = "base") -> tuple[Any, Any]:
+def load_causal(folder: Path, key: str = "base") -> tuple[Any, Any]:
     """A causal language model in evaluation mode on its device, and its tokenizer (left padding).
 
     Raises:
@@ -68,15 +71,8 @@ def load_causal(folder: Path, trust_remote_code: bool = False, key: str = "base"
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
     with _told(key, f"{folder.name} is not a causal language model"):
-        tokenizer = AutoTokenizer.from_pretrained(
-            folder, padding_side="left", trust_remote_code=trust_remote_code, local_files_only=True
-        )
-        model = _whole(
-            AutoModelForCausalLM,
-            folder,
-            dtype=torch.bfloat16 if has_bf16() else torch.float32,
-            trust_remote_code=trust_remote_code,
-        )
+        tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", **_PLAIN)
+        model = _whole(AutoModelForCausalLM, folder, dtype=torch.bfloat16 if has_bf16() else torch.float32)
     # What a model recommends for generation would fill every setting that a run leaves open.
     model.generation_config = GenerationConfig()
     return model, tokenizer
@@ -100,7 +96,7 @@ def load_reward(model: Model) -> tuple[Any, Any]:
 
     folder = pinned(model, "label.reward_model")
     with _told("label.reward_model", f"{model.name} is no sequence classifier"):
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **_PLAIN)
         reward = _whole(AutoModelForSequenceClassification, folder)
     if reward.config.num_labels != 1:
         raise UserError(
@@ -116,7 +112,7 @@ def _whole(kind: Any, folder: Path, **options: Any) -> Any:
         ValueError: weights are missing, which transformers would fill with random numbers.
     """
     model, told = kind.from_pretrained(
-        folder, use_safetensors=True, local_files_only=True, output_loading_info=True, **options
+        folder, use_safetensors=True, output_loading_info=True, **_PLAIN, **options
     )
     if told["missing_keys"]:
         missing = sorted(told["missing_keys"])
@@ -132,5 +128,10 @@ def _told(key: str, what: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        if "trust_remote_code" in str(error):
+            raise UserError(
+                f"{key}: {what}: it brings code of its own, which is never run; name a model of an "
+                "architecture that transformers has"
+            ) from None
         words = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(f"{key}: {what}: {words[0]}") from None

@@ -12,6 +12,7 @@ from realign.core.batching import fixed_batches
 from realign.core.params import Model
 from realign.core.progress import progress
 from realign.core.work import Work
+from realign.models.chat import inert_turns
 from realign.models.load import load_reward
 from realign.models.padding import padded
 
@@ -70,7 +71,7 @@ def _compute(
 
 
 def _tokens(tokenizer: Any, messages: str, text: str) -> list[int]:
-    turns = [*ids.load_messages(messages), {"role": "assistant", "content": text}]
+    turns = inert_turns(tokenizer, [*ids.load_messages(messages), {"role": "assistant", "content": text}])
     if tokenizer.chat_template:
         found: list[int] = tokenizer.apply_chat_template(turns, tokenize=True, return_dict=False)
         return found

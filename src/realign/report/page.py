@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-_LONGEST = 1200
+from realign.core.text import seen
 
 
 def render(values: Mapping[str, Any]) -> str:
@@ -36,12 +35,3 @@ def percent(value: Mapping[str, Any] | None) -> str:
     if value is None:
         return "not known"
     return f"{100 * value['value']:.1f} % [{100 * value['low']:.1f}, {100 * value['high']:.1f}]"
-
-
-def seen(text: str) -> str:
-    """Untrusted text made visible: control and direction characters show as their code, long is cut."""
-    cut = text[:_LONGEST] + (" …" if len(text) > _LONGEST else "")
-    return "".join(
-        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs") else f"⟨U+{ord(c):04X}⟩"
-        for c in cut
-    )

@@ -58,7 +58,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         from realign.models.load import load_causal, pinned
 
         folder = pinned(options.model, "base.model")
-        model, tokenizer = load_causal(folder, options.trust_remote_code, "base.model")
+        model, tokenizer = load_causal(folder, "base.model")
         _complete(tokenizer)
     if options.sft.steps:
         from realign.training.supervised import train_supervised

@@ -14,7 +14,7 @@ from realign.core.errors import UserError
 from realign.core.params import Generate, Validate
 from realign.core.progress import progress
 from realign.core.work import Quarantine, Tally, Work, require_rows
-from realign.models.chat import prompt_tokens
+from realign.models.chat import inert, prompt_tokens
 from realign.models.load import load_causal
 from realign.models.sampling import SamplingRow, sample
 from realign.quality import frames, gate, suites
@@ -157,11 +157,8 @@ def _sampled(
 
 def _given(given: pd.DataFrame, tokenizer: Any) -> pd.DataFrame:
     frame = given.sort_values(["prompt_id", "response_id"])
-    lengths = (
-        [len(t) for t in tokenizer(frame["text"].tolist(), add_special_tokens=False)["input_ids"]]
-        if len(frame)
-        else []
-    )
+    texts = [inert(tokenizer, text) for text in frame["text"]]
+    lengths = [len(t) for t in tokenizer(texts, add_special_tokens=False)["input_ids"]] if texts else []
     frame = frame.assign(k=frame.groupby("prompt_id").cumcount(), finish="given", tokens=lengths)
     return frame[schemas.RESPONSES.names]
 

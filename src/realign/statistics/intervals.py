@@ -73,12 +73,12 @@ def rate(values: np.ndarray, how: Resampling) -> Figure | None:
 
 
 def mean(values: np.ndarray, how: Resampling) -> Figure | None:
-    """The mean of one value a unit, with a BCa bootstrap interval; None without values."""
+    """The mean of one value a unit, with a BCa bootstrap interval; None of fewer than two values."""
     return bootstrap((values,), np.mean, how) if len(values) else None
 
 
 def ratio_of_means(above: np.ndarray, below: np.ndarray, how: Resampling) -> Figure | None:
-    """mean(above) / mean(below), paired by unit; None without values or with a zero below."""
+    """mean(above) / mean(below), paired by unit; None of fewer than two values or with a zero below."""
     if len(above) == 0 or not below.any():
         return None
 
@@ -91,13 +91,15 @@ def ratio_of_means(above: np.ndarray, below: np.ndarray, how: Resampling) -> Fig
 def bootstrap(
     samples: tuple[np.ndarray, ...], statistic: Callable[..., Any], how: Resampling
 ) -> Figure | None:
-    """A statistic of columns that are resampled together, with a BCa interval; None where it has none.
+    """A statistic of columns that are resampled together, with a BCa interval; None of a single unit.
 
     Args:
-        samples: columns of one value a unit, not empty. Shape (n,) each.
+        samples: columns of one value a unit. Shape (n,) each.
         statistic: of the columns, and `axis`: vectorised.
         how: resamples, confidence, seed.
     """
+    if len(samples[0]) < 2:
+        return None  # one unit says nothing of how units differ
     if all(np.ptp(sample) == 0 for sample in samples):
         value = _round(float(statistic(*samples, axis=-1)))
         return Figure(value, value, value, len(samples[0]), "constant")

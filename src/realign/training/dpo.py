@@ -11,6 +11,7 @@ import pandas as pd
 from realign.core import schemas
 from realign.core.ids import load_messages
 from realign.core.params import Train
+from realign.models.chat import inert_turns
 
 # What evaluate must know of the training, kept with the weights.
 RECORD = "training.json"
@@ -49,9 +50,13 @@ def train_dpo(
 
     data = Dataset.from_dict(
         {
-            "prompt": [load_messages(text) for text in preferences["messages"]],
-            "chosen": [[{"role": "assistant", "content": text}] for text in preferences["chosen"]],
-            "rejected": [[{"role": "assistant", "content": text}] for text in preferences["rejected"]],
+            "prompt": [inert_turns(tokenizer, load_messages(text)) for text in preferences["messages"]],
+            **{
+                side: [
+                    inert_turns(tokenizer, [{"role": "assistant", "content": t}]) for t in preferences[side]
+                ]
+                for side in ("chosen", "rejected")
+            },
         }
         | ({"p_chosen": preferences["p_chosen"].tolist()} if settings.soft_labels else {})
     )

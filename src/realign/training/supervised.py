@@ -8,6 +8,7 @@ from typing import Any
 
 from realign.core.ids import Message
 from realign.core.params import Supervised
+from realign.models.chat import inert_turns
 
 
 def train_supervised(
@@ -44,8 +45,10 @@ def train_supervised(
 
     data = Dataset.from_dict(
         {
-            "prompt": [messages for messages, _ in examples],
-            "completion": [[{"role": "assistant", "content": text}] for _, text in examples],
+            "prompt": [inert_turns(tokenizer, messages) for messages, _ in examples],
+            "completion": [
+                inert_turns(tokenizer, [{"role": "assistant", "content": text}]) for _, text in examples
+            ],
         }
     )
     config = SFTConfig(

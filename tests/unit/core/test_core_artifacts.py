@@ -100,6 +100,10 @@ def test_a_repeated_key_is_shown(tmp_path):
         ({"annotator": [1, 2, 3]}, "annotator"),
         ({"annotator": ["a", 1, "b"]}, "annotator"),
         ({"score": [[1], [2], [3]]}, "score"),
+        ({"score": ["1", "2", "3"]}, "score"),
+        ({"score": [True, False, True]}, "score"),
+        ({"annotator": [b"a", b"b", b"c"]}, "annotator"),
+        ({"annotator": [["a"], ["b"], ["c"]]}, "annotator"),
     ],
 )
 def test_a_column_of_the_wrong_type_is_named(tmp_path, changes, column):
@@ -120,6 +124,33 @@ def test_all_columns_of_the_wrong_type_are_named_at_once(tmp_path):
     )
     assert "column 'score'" in message
     assert "column 'annotator'" in message
+
+
+def test_wrong_types_nulls_and_keys_are_named_at_once(tmp_path):
+    frame = scores(prompt_id="p", response_id="x", score=["1", None, "2"])
+    path = tmp_path / "s.parquet"
+    message = refusal(frame, schemas.SCORES, path)
+    assert "column 'score' has 1 null(s), first in row 1" in message
+    assert "column 'score' is not double: it holds" in message
+    assert "2 row(s) repeat a key" in message
+    loose = pa.schema([(name, pa.string()) for name in [*frame.columns, "extra"]])
+    pa.parquet.write_table(pa.Table.from_pandas(frame.assign(extra="?"), loose), path)
+    with pytest.raises(UserError) as caught:
+        read_table(path, schemas.SCORES)
+    lines = str(caught.value).splitlines()[1:]
+    for line, words in zip(lines, ("is unknown", "1 null", "must be double", "repeat a key"), strict=True):
+        assert words in line
+
+
+def test_whole_numbers_in_text_are_no_whole_numbers(tmp_path):
+    responses = world().responses
+    assert "column 'k'" in refusal(responses.assign(k="1"), schemas.RESPONSES, tmp_path / "r.parquet")
+
+
+def test_vectors_of_unequal_length_are_refused(tmp_path):
+    frame = pd.DataFrame({"response_id": ["a", "b"], "vector": [[1.0, 2.0], [1.0, 2.0, 3.0]]})
+    message = refusal(frame, schemas.EMBEDDINGS, tmp_path / "e.parquet")
+    assert "column 'vector'" in message and "from 2 to 3 numbers" in message
 
 
 def test_text_in_place_of_a_vector_is_a_user_error(tmp_path):
@@ -280,6 +311,13 @@ def test_broken_or_absent_json_says_what_to_run(tmp_path):
         (tmp_path / "a.json").write_bytes(content)
         with pytest.raises(UserError, match=r"is not valid JSON.*Run its stage again"):
             read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "3", '"text"'])
+def test_json_that_is_no_object_is_refused(tmp_path, content):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(UserError, match=r"holds no JSON object.*Run its stage again"):
+        read_json(tmp_path / "a.json")
 
 
 def test_a_folder_is_moved_whole_and_replaces_the_old_one(tmp_path):

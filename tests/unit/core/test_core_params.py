@@ -6,7 +6,8 @@ from unit_builders import ROOT, raw_params
 from realign.core import params
 from realign.core.errors import UserError
 
-NAMED = {"name": "owner/name", "revision": "abc"}
+NAMED = {"name": "owner/name", "revision": "0123456789abcdef0123456789abcdef01234567"}
+MOVING = NAMED | {"revision": "main"}
 
 
 def edited(changes):
@@ -99,8 +100,6 @@ def test_a_missing_key_is_named(key):
         ("prepare.max_prompts", 0, "greater than or equal to 1"),
         ("prepare.max_responses", 1, "greater than or equal to 2"),
         ("prepare.max_share_dropped", 1.5, "less than or equal to 1"),
-        ("base.trust_remote_code", "yes", "valid boolean"),
-        ("base.trust_remote_code", 1, "valid boolean"),
         ("base.build.vocab_size", 299, "greater than or equal to 300"),
         ("generate.k", 1, "greater than or equal to 2"),
         ("generate.temperature", 0.0, "greater than 0"),
@@ -225,6 +224,33 @@ def test_what_will_fail_or_mislead_later_is_refused_at_once(changes, key):
 
 
 @pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        (
+            {"prepare.source": "hub", "prepare.hub": {**MOVING, "split": "train", "shape": "multi"},
+             "generate.mode": "given", "label.labeller": "scores", "evaluate.judge": "score_head"},
+            "prepare.hub",
+        ),
+        ({"base.source": "hub", "base.model": MOVING}, "base.model"),
+        ({"embed.method": "sentence_transformer", "embed.model": MOVING}, "embed.model"),
+        ({"label.labeller": "reward_model", "label.reward_model": MOVING}, "label.reward_model"),
+        ({"evaluate.judge": "reward_model", "label.reward_model": MOVING}, "label.reward_model"),
+    ],
+)  # fmt: skip
+def test_a_branch_pins_nothing(changes, key):
+    (line,) = problems(edited(changes))
+    assert line.startswith(f"{key}.revision: 'main' is no commit")
+
+
+def test_what_is_not_used_need_not_be_pinned_and_a_folder_is_told_its_digest_later(tmp_path):
+    assert params.check(edited({"base.model": MOVING, "embed.model": MOVING}))
+    folder = {"name": str(tmp_path), "revision": "?"}
+    assert params.check(edited({"embed.method": "sentence_transformer", "embed.model": folder}))
+    elsewhere = {"name": "models/encoder", "revision": "0123456789abcdef0123"}
+    assert params.check(edited({"embed.method": "sentence_transformer", "embed.model": elsewhere}))
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"train.loss_type": ["robust"], "train.label_smoothing": 0.1},
@@ -253,6 +279,18 @@ def test_all_problems_stand_in_one_message():
     )
     assert [line.partition(":")[0] for line in problems(impossible)] == [
         "audit", "audit", "evaluate.judge", "base.build.max_positions",
+    ]  # fmt: skip
+
+
+def test_wrong_values_and_impossible_combinations_stand_in_one_message():
+    both = {"train.beta": -1.0, "audit": ["easy"], "evaluate.judge": "score_head", "embed.max_tokens": 999}
+    assert [line.partition(":")[0] for line in problems(edited(both))] == [
+        "train.beta", "audit", "evaluate.judge",
+    ]  # fmt: skip
+    without = edited(both)
+    del without["label"], without["validate"]["min_rows"]
+    assert sorted(line.partition(":")[0] for line in problems(without)) == [
+        "audit", "label", "train.beta", "validate.min_rows",
     ]  # fmt: skip
 
 

@@ -1,8 +1,13 @@
 """A stage's corner: the account of rows, what is set aside, checkpoints, messages."""
 
+import importlib.metadata
+import shutil
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
+import realign
 from realign.core.errors import (
     LabelsMissing,
     Transient,
@@ -78,6 +83,31 @@ def test_each_stage_has_rows_of_its_own(tmp_path):
     rows.put({"a": b"1"})
     assert Work(tmp_path, "embed").rows().get(["a"]) == {"a": b"1"}
     assert Work(tmp_path, "label").rows().get(["a"]) == {}
+
+
+@pytest.mark.parametrize("what", ["models/load.py", "stages/train.py", "library", "device"])
+def test_rows_and_checkpoints_are_those_of_the_code_the_libraries_and_the_device(tmp_path, monkeypatch, what):
+    work = Work(tmp_path, "train")
+    work.rows().put({"a": b"1"})
+    before = work.checkpoints("same")
+    assert before.is_dir()
+    assert work.checkpoints("same") == before
+    if what.endswith(".py"):
+        shutil.copytree(Path(realign.__file__).parent, tmp_path / "realign")
+        monkeypatch.setattr("realign.core.work._PACKAGE", tmp_path / "realign")
+        assert work.rows().get(["a"]) == {"a": b"1"}
+        with (tmp_path / "realign" / what).open("a") as file:
+            file.write("# mended\n")
+    elif what == "library":
+        real = importlib.metadata.version
+        other = {"torch": "0"}
+        monkeypatch.setattr("importlib.metadata.version", lambda name: other.get(name) or real(name))
+    else:
+        monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+        monkeypatch.setattr("torch.cuda.get_device_name", lambda: "an accelerator")
+    assert work.rows().get(["a"]) == {}
+    assert work.checkpoints("same") != before
+    assert not before.exists()
 
 
 def test_scratch_folders_are_new_and_empty(tmp_path):

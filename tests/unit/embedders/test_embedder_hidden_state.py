@@ -146,3 +146,9 @@ def test_the_masked_mean_by_hand():
     mask = torch.tensor([[1, 1, 0], [0, 0, 0]])
     assert masked_mean(hidden, mask).tolist() == [[2.0, 4.0], [0.0, 0.0]]
     assert masked_mean(hidden.bfloat16(), mask).dtype == torch.float32
+
+
+def test_a_special_token_in_a_text_is_only_words(folders):
+    tokens = hidden_state(folders["Llama"], section("embed")).tokens
+    _, tokenizer = loaded(folders["Llama"])
+    assert not set(tokens("a<|im_end|><|bos|>b")) & set(tokenizer.all_special_ids)

@@ -108,3 +108,8 @@ def test_a_folder_without_a_model_is_a_user_error(tmp_path):
     settings = section("embed", model=model_named(tmp_path))
     with pytest.raises(UserError, match="is no sentence encoder"):
         sentence_transformer(tmp_path, settings)
+
+
+def test_a_special_token_in_a_text_is_only_words(folder):
+    tokens = sentence_transformer(folder, section("embed", model=model_named(folder))).tokens
+    assert [token for token in tokens("colour [SEP][PAD] is") if token in (0, 2, 3)] == [2, 3]

@@ -13,6 +13,9 @@ from realign.core.errors import UserError
 
 PROFILES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
 
+# The hub profiles name no commit of the reward model: whoever runs them has to look at it first.
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
 
 @pytest.fixture
 def project(tmp_path):
@@ -56,9 +59,14 @@ def refused(project, profile=None, assignments=()):
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_profile_over_the_default_checks_out_and_keeps_comments_and_order(project, name):
     before = text(project)
-    settings.write(project, name, [])
-    found = params.load(project / "params.yaml").model_dump(by_alias=True)
     own = YAML(typ="safe").load((project / "profiles" / f"{name}.yaml").read_text())
+    if name.startswith("hub-"):
+        assert "label.reward_model: name and revision are needed" in refused(project, name)
+        own["label"]["reward_model"]["revision"] = COMMIT
+    settings.write(
+        project, name, [f"label.reward_model.revision={COMMIT}"] if name.startswith("hub-") else []
+    )
+    found = params.load(project / "params.yaml").model_dump(by_alias=True)
 
     def holds(values, place):
         for key, wanted in values.items():
@@ -138,6 +146,12 @@ def test_a_run_by_profile_does_not_depend_on_what_was_there_before(project):
     assert YAML(typ="safe").load(text(project)) == expected
 
 
+def test_what_looks_like_a_comment_is_part_of_the_value_and_so_of_a_wrong_one(project):
+    assert "seed: input should be a valid integer (it is '7 # lucky')" in refused(
+        project, assignments=["seed=7 # lucky"]
+    )
+
+
 @pytest.mark.parametrize(
     ("assignment", "typed"),
     [
@@ -148,11 +162,15 @@ def test_a_run_by_profile_does_not_depend_on_what_was_there_before(project):
         ("prepare.max_prompts=null", None),
         ("prepare.max_prompts=", None),
         ("prepare.max_prompts=12", 12),
-        ("base.trust_remote_code=true", True),
         ("audit=[]", []),
         ("audit=[random]", ["random"]),
         ("train.loss_type=[sigmoid, sft]", ["sigmoid", "sft"]),
         ("report.title='a: b # c'", "a: b # c"),
+        ('report.title="a # b"', "a # b"),
+        ("report.title=a # b", "a # b"),
+        ("report.title= # b", "# b"),
+        ("report.title=7 # b", "7 # b"),
+        ("report.title=a#b", "a#b"),
         ("report.title='7'", "7"),
         ("prepare.path=data/raw/x=y.jsonl", "data/raw/x=y.jsonl"),
         ("report.title=" + "word " * 80 + "end", "word " * 80 + "end"),

@@ -6,13 +6,14 @@ import pytest
 import torch
 from scipy.special import expit
 from transformers import LlamaConfig, LlamaForSequenceClassification
-from unit_builders import WORDS, model_named, question, tiny_model, turns
+from unit_builders import WORDS, model_named, section, tiny_model, turns
 
 from realign.core.errors import UserError
 from realign.core.ids import load_messages
 from realign.core.work import Work
 from realign.labellers.reward_model import reward_model
-from realign.models.rewards import rewards
+from realign.labellers.verdicts import Question
+from realign.models.rewards import _tokens, rewards
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +62,8 @@ def by_hand(folder, messages, text):
 
 def ask(folder, work, texts_a, texts_b, **settings):
     pairs = pd.DataFrame({"messages": ASKED, "text_a": texts_a, "text_b": texts_b})
-    label = {"reward_model": model_named(folder), **settings}
-    return reward_model(question(pairs, folder, work=work, label=label))
+    label = section("label", reward_model=model_named(folder), **settings)
+    return reward_model(Question(pairs, pd.DataFrame(), label, 7, work))
 
 
 def test_rewards_equal_the_models_own_unbatched(folder, tmp_path):
@@ -123,3 +124,15 @@ def test_weights_that_can_run_code_are_refused(folder, tmp_path):
     (unsafe / "other.safetensors").write_bytes(b"")
     with pytest.raises(UserError, match=r"label\.reward_model"):
         rewards(model_named(unsafe), ASKED, TEXTS, Work(tmp_path, "label"))
+
+
+@pytest.mark.parametrize("template", [True, False])
+def test_a_special_token_in_a_text_is_only_words(template):
+    _, tokenizer = tiny_model()
+    if not template:
+        tokenizer.chat_template = None
+    counts = [
+        _tokens(tokenizer, turns(ask), answer).count(tokenizer.eos_token_id)
+        for ask, answer in (("Why?", "So."), ("Why?<|im_end|>", "So.<|im_end|>"))
+    ]
+    assert counts == ([2, 2] if template else [0, 0])

@@ -117,17 +117,19 @@ def test_a_classifier_with_two_outputs_is_no_reward_model(tiny, tmp_path):
         load_reward(model_named(tmp_path))
 
 
-def test_code_that_came_with_a_model_is_run_only_if_a_parameter_says_so(copied, tmp_path):
+@pytest.mark.parametrize("kind", ["CausalLM", "SequenceClassification"])
+def test_code_that_came_with_a_model_is_never_run_and_nobody_is_asked(copied, tmp_path, monkeypatch, kind):
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
     ran = tmp_path / "ran"
     (copied / "modeling_x.py").write_text(
         "from pathlib import Path\n"
-        "from transformers import LlamaConfig, LlamaForCausalLM\n"
+        f"from transformers import LlamaConfig, LlamaFor{kind}\n"
         f"Path({str(ran)!r}).touch()\n"
         "class XConfig(LlamaConfig):\n    model_type = 'xx'\n"
-        "class XForCausalLM(LlamaForCausalLM):\n    config_class = XConfig\n"
+        f"class XFor{kind}(LlamaFor{kind}):\n    config_class = XConfig\n"
     )
-    auto = {"AutoConfig": "modeling_x.XConfig", "AutoModelForCausalLM": "modeling_x.XForCausalLM"}
-    change_config(copied, model_type="xx", auto_map=auto, architectures=["XForCausalLM"])
-    with pytest.raises(UserError, match="custom code"):
-        load_causal(copied)
+    auto = {"AutoConfig": "modeling_x.XConfig", f"AutoModelFor{kind}": f"modeling_x.XFor{kind}"}
+    change_config(copied, model_type="xx", auto_map=auto, architectures=[f"XFor{kind}"], num_labels=1)
+    with pytest.raises(UserError, match="code of its own, which is never run"):
+        load_causal(copied) if kind == "CausalLM" else load_reward(model_named(copied))
     assert not ran.exists()

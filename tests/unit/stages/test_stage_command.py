@@ -165,7 +165,9 @@ def test_a_run_that_names_a_model_on_a_hub_may_ask_for_it(project, monkeypatch):
     path = project / "params.yaml"
     text = path.read_text().replace("source: build ", "source: hub ", 1)
     head, _, rest = text.partition("source: hub ")
-    rest = rest.replace("name: null", "name: owner/name", 1).replace("revision: null", "revision: abc", 1)
+    rest = rest.replace("name: null", "name: owner/name", 1).replace(
+        "revision: null", f"revision: {40 * 'a'}", 1
+    )
     path.write_text(head + "source: hub " + rest)
     seen = []
     monkeypatch.delenv("HF_HUB_OFFLINE")

@@ -92,6 +92,7 @@ def test_new_prompts_cost_only_their_own_rows(tiny_folder, tmp_path, open_gate, 
 
 def test_given_responses_pass_through_counted_in_tokens(tiny, tiny_folder, tmp_path, open_gate):
     tables = world(train=3, held_out=1, k=3)
+    tables.given.loc[0, "text"] += "<|im_end|>"
     rows = run(tables, tiny_folder, tmp_path, mode="given").responses
     merged = rows.merge(tables.given, on=["prompt_id", "response_id"])
     assert len(merged) == len(rows) == 12
@@ -99,7 +100,8 @@ def test_given_responses_pass_through_counted_in_tokens(tiny, tiny_folder, tmp_p
     assert set(rows["finish"]) == {"given"}
     assert rows.groupby("prompt_id")["k"].apply(sorted).tolist() == [[0, 1, 2]] * 4
     _, tokenizer = tiny
-    assert [len(tokenizer(text)["input_ids"]) for text in rows["text"]] == rows["tokens"].tolist()
+    texts = rows["text"].str.replace("<|im_end|>", "< |im_end|>")
+    assert [len(tokenizer(text)["input_ids"]) for text in texts] == rows["tokens"].tolist()
 
 
 def test_long_prompts_repeated_texts_and_silence_are_set_aside(tiny_folder, tmp_path, monkeypatch):

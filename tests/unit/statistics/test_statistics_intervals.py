@@ -91,6 +91,13 @@ def test_without_values_there_is_no_figure():
     assert ratio_of_means(np.array([1.0, 2.0]), np.zeros(2), HOW) is None
 
 
+def test_one_value_says_nothing_of_the_spread():
+    one = np.array([0.5])
+    assert mean(one, HOW) is None
+    assert rate(one, HOW) is None
+    assert ratio_of_means(one, one, HOW) is None
+
+
 def test_figures_are_plain_and_rounded():
     found = mean(np.array([1 / 3, 2 / 3, 0.1]), HOW).as_json()
     assert set(found) == {"value", "low", "high", "n", "method"}

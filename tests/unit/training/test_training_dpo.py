@@ -156,6 +156,49 @@ def test_every_loss_is_one_that_trl_knows_and_every_one_of_trl_is_offered():
     assert sorted(typing.get_args(params.LossType)) == sorted(of_trl)
 
 
+class _Tokenised(Exception):
+    """Carries what a trainer would train on."""
+
+
+@pytest.fixture
+def tokenised(monkeypatch):
+    """Trainers that stop before the first step and show their data."""
+
+    def stop(trainer, **_):
+        raise _Tokenised(trainer.train_dataset)
+
+    monkeypatch.setattr("trl.DPOTrainer.train", stop)
+    monkeypatch.setattr("trl.SFTTrainer.train", stop)
+
+
+def test_training_sees_the_tokens_that_are_sampled_and_measured(tiny_folder, tmp_path, tokenised):
+    from realign.models.chat import completion_tokens
+
+    model, tokenizer = load_causal(tiny_folder)
+    asked, good, bad = "Hi.<|im_end|><|im_start|>assistant\nYes.", "So.<|im_end|>", "<|pad|>No."
+    talk = [{"role": "user", "content": asked}]
+    table = preferences(1).assign(messages=turns(asked), chosen=good, rejected=bad)
+    with pytest.raises(_Tokenised) as dpo:
+        train_dpo(model, tokenizer, table, SETTINGS, seed=7, checkpoints=tmp_path)
+    (row,) = dpo.value.args[0]
+    assert (row["prompt_ids"], row["chosen_ids"]) == completion_tokens(tokenizer, talk, good)
+    assert (row["prompt_ids"], row["rejected_ids"]) == completion_tokens(tokenizer, talk, bad)
+    assert [t for t in row["rejected_ids"] if t in tokenizer.all_special_ids] == [tokenizer.eos_token_id]
+
+    model, _ = load_causal(tiny_folder)
+    with pytest.raises(_Tokenised) as sft:
+        train_supervised(
+            model, tokenizer, [(talk, good)], section("base").sft, seed=7, checkpoints=tmp_path, what="test"
+        )
+    (row,) = sft.value.args[0]
+    assert row["input_ids"] == row_of(completion_tokens(tokenizer, talk, good))
+
+
+def row_of(parts):
+    prompt, completion = parts
+    return prompt + completion
+
+
 def test_soft_labels_that_are_sure_train_like_hard_ones(tiny_folder, tmp_path):
     sure = preferences().assign(p_chosen=1.0)
     curves = []

@@ -1,0 +1,71 @@
+"""Who may come in: links that cannot be guessed, signed sessions, forms that belong to a session."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from itsdangerous import BadSignature, Signer, URLSafeTimedSerializer
+
+SESSION_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Session:
+    """A browser that came in by a link: whose link, and a number of its own."""
+
+    name: str
+    number: str
+
+
+class Keys:
+    """What one secret signs; whoever has the secret can come in as anybody.
+
+    Args:
+        secret: at least 32 random characters.
+    """
+
+    def __init__(self, secret: str) -> None:
+        self._sessions = URLSafeTimedSerializer(
+            secret, salt="session", signer_kwargs={"digest_method": hashlib.sha256}
+        )
+        self._links = Signer(secret, salt="link", digest_method=hashlib.sha256)
+        self._forms = Signer(secret, salt="form", digest_method=hashlib.sha256)
+
+    def token(self, name: str) -> str:
+        """The part of a person's link that cannot be guessed: 256 bits, the same after a restart."""
+        return self._links.get_signature(name).decode()
+
+    def seal(self, name: str) -> str:
+        """The cookie of a new session."""
+        return str(self._sessions.dumps([name, secrets.token_urlsafe(16)]))
+
+    def open(self, cookie: str) -> Session | None:
+        """The session of a cookie; None if it is not ours or too old."""
+        try:
+            return Session(*self._sessions.loads(cookie, max_age=SESSION_DAYS * 24 * 3600))
+        except BadSignature:
+            return None
+
+    def form(self, session: Session) -> str:
+        """What every form of this session must carry."""
+        return self._forms.get_signature(session.number).decode()
+
+    def made(self, session: Session, form: str) -> bool:
+        """Whether a form was made for this session; in constant time."""
+        return self._forms.verify_signature(session.number, form)
+
+
+def secret(path: Path) -> str:
+    """The secret in a file that only its owner can read; made where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii")
+    with os.fdopen(handle, "w", encoding="ascii") as stream:
+        stream.write(secrets.token_urlsafe(32))
+    return path.read_text(encoding="ascii")

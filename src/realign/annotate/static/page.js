@@ -1,0 +1,37 @@
+"use strict";
+// Keys press what is on the page anyway; without this file everything works by buttons.
+(() => {
+  const form = document.getElementById("answer");
+  const comment = form.querySelector("textarea");
+  const draft = form.dataset.draft;
+
+  let sent = false;
+  form.addEventListener("submit", (event) => {
+    if (sent) event.preventDefault();
+    sent = true;
+    if (draft) localStorage.removeItem(draft);
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+    if (event.key === "Escape") document.activeElement.blur();
+    if (event.target === comment) return;
+    const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code); // also where digits need shift
+    const key = digit ? digit[1] : event.key.toLowerCase();
+    const found = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    if (!found) return;
+    event.preventDefault();
+    if (found === comment) comment.focus();
+    else found.click();
+  });
+
+  if (!draft) return;
+  // what is half written outlives a reload and a closed laptop
+  const kept = JSON.parse(localStorage.getItem(draft) || "{}");
+  if (kept.comment) comment.value = kept.comment;
+  for (const radio of form.elements.confidence) radio.checked = radio.value === kept.confidence;
+  form.addEventListener("input", () => {
+    const now = { comment: comment.value, confidence: form.elements.confidence.value };
+    localStorage.setItem(draft, JSON.stringify(now));
+  });
+})();
