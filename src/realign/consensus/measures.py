@@ -22,8 +22,8 @@ def alpha(votes: pd.DataFrame, confidence: float, resamples: int, seed: int) -> 
     one pair were independent, and covers the truth in 85 to 89 of 100 cases where it says 95.
 
     Returns:
-        None where alpha is not defined: no pair has two votes, or nobody ever disagrees with anybody
-        because there is one answer in all.
+        None where alpha or its interval is not defined: fewer than two pairs have two votes, or there is
+        one answer in all, so that nobody could disagree.
     """
     from evalica import alpha as evalica_alpha
 

@@ -19,7 +19,7 @@ def render(values: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"figure": figure, "seen": seen, "percent": percent}
+    environment.filters |= {"figure": figure, "seen": seen, "percent": percent, "share": share}
     return environment.get_template("page.html").render(values) + "\n"
 
 
@@ -28,6 +28,11 @@ def figure(value: Mapping[str, Any] | None, digits: int = 3) -> str:
     if value is None:
         return "not known"
     return f"{value['value']:.{digits}f} [{value['low']:.{digits}f}, {value['high']:.{digits}f}]"
+
+
+def share(value: float | None) -> str:
+    """A bare share in percent: 12.3 %."""
+    return "an unknown share" if value is None else f"{100 * value:.1f} %"
 
 
 def percent(value: Mapping[str, Any] | None) -> str:

@@ -8,7 +8,7 @@ from realign.annotate.queue import REPEAT_AFTER, Pick, Standing, pick, repeat, t
 
 def choose(asked, people=None, gold=(), answered=(), repeated=frozenset(), position=0):
     standing = [Standing(name, taken) for name, taken in asked]
-    return pick(standing, gold, list(answered), set(repeated), "anna", position, people or settings())
+    return pick(standing, gold, answered, repeated, "anna", position, people or settings())
 
 
 def position_of(kind, people):

@@ -7,7 +7,8 @@ import pytest
 from annotate_builders import batch, settings, store
 
 from realign.annotate import verdicts
-from realign.annotate.store import LEASE, Answered, NotAssigned, Showing
+from realign.annotate.assignment import Answered, NotAssigned, Showing
+from realign.annotate.store import LEASE
 from realign.core import artifacts, ids
 from realign.core.schemas import VERDICTS
 from realign.ledger import batches

@@ -184,7 +184,7 @@ def test_a_long_wrong_value_is_cut():
             {"prepare.source": "multi", "label.labeller": "scores", "generate.mode": "given"},
             ["evaluate.judge: rule", "score_head or reward_model"],
         ),
-        ({"evaluate.judge": "score_head"}, ["evaluate.judge: score_head", "label.labeller: scores"]),
+        ({"evaluate.judge": "score_head"}, ["evaluate.judge: score_head", "generate.mode: given"]),
         ({"train.loss_weights": [1.0, 2.0]}, ["train.loss_weights", "one weight for each"]),
         ({"train.label_smoothing": 0.1}, ["train.label_smoothing", "robust or exo_pair"]),
         ({"train.loss_type": ["exo_pair"]}, ["train.label_smoothing", "above 0"]),

@@ -6,13 +6,12 @@ import pytest
 import torch
 from scipy.special import expit
 from transformers import LlamaConfig, LlamaForSequenceClassification
-from unit_builders import WORDS, model_named, section, tiny_model, turns
+from unit_builders import WORDS, model_named, question, tiny_model, turns
 
 from realign.core.errors import UserError
 from realign.core.ids import load_messages
 from realign.core.work import Work
 from realign.labellers.reward_model import reward_model
-from realign.labellers.verdicts import Question
 from realign.models.rewards import _tokens, rewards
 
 
@@ -62,8 +61,8 @@ def by_hand(folder, messages, text):
 
 def ask(folder, work, texts_a, texts_b, **settings):
     pairs = pd.DataFrame({"messages": ASKED, "text_a": texts_a, "text_b": texts_b})
-    label = section("label", reward_model=model_named(folder), **settings)
-    return reward_model(Question(pairs, pd.DataFrame(), label, 7, work))
+    label = {"reward_model": model_named(folder), **settings}
+    return reward_model(question(pairs, folder, work=work, label=label))
 
 
 def test_rewards_equal_the_models_own_unbatched(folder, tmp_path):
