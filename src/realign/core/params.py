@@ -17,6 +17,7 @@ from ruamel.yaml.error import YAMLError
 from realign.core.errors import UserError, listing
 
 PARAMS_FILE = "params.yaml"
+_ROUNDING = 1e-6
 NO_FILE = "data/no-file"  # stands for "none" where DVC wants a path
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -139,10 +140,22 @@ class Embed(Section):
         return self.model.hub_names() if self.method == "sentence_transformer" else []
 
 
+class Pilot(Section):
+    """Pairs that are labelled first, for strategies that learn."""
+
+    prompts: Whole
+
+
 class Select(Section):
     """Which pairs are worth a label."""
 
     budget: Count | None
+    across: Literal["top", "stratified", "k_center"]
+    pairs_per_prompt: Count
+    mix: dict[Name, Positive]
+    mid: Annotated[list[Share], Field(min_length=2, max_length=2)]
+    matched_length: Annotated[float, Field(ge=1)]
+    pilot: Pilot
 
 
 class Validate(Section):
@@ -347,6 +360,16 @@ def impossible(params: Params) -> list[str]:
         found.append(f"audit: {p.strategy!r} is the trained strategy already; take it off the list")
     if len(set(p.audit)) < len(p.audit):
         found.append("audit: a strategy stands there twice; take one off the list")
+    if "mix" in (p.strategy, *p.audit) and not p.select.mix:
+        found.append("select.mix: strategy mix needs its parts, e.g. {easy: 0.8, hard: 0.2}")
+    if "mix" in p.select.mix:
+        found.append("select.mix: cannot hold itself; name other strategies")
+    if p.select.mix and abs(sum(p.select.mix.values()) - 1) > _ROUNDING:
+        found.append(
+            f"select.mix: the shares must add up to 1, they add up to {sum(p.select.mix.values()):g}"
+        )
+    if p.select.mid[0] >= p.select.mid[1]:
+        found.append("select.mid: the lower quantile comes first and must be below the upper one")
     if p.prepare.source == "hub" and not (p.prepare.hub.name and p.prepare.hub.revision):
         found.append("prepare.hub: name and revision are needed when prepare.source is hub")
     if p.base.source != "build" and not (p.base.model.name and p.base.model.revision):
@@ -375,14 +398,22 @@ def impossible(params: Params) -> list[str]:
     if asked and not (p.label.judge.model.name and p.label.judge.model.revision):
         found.append("label.judge.model: name and revision are needed when llm_judge labels")
     if p.label.min_judge_accuracy is not None and p.label.known_pairs == NO_FILE:
-        found.append("label.min_judge_accuracy: needs pairs with known answers; name them in label.known_pairs")
+        found.append(
+            "label.min_judge_accuracy: needs pairs with known answers; name them in label.known_pairs"
+        )
     if p.label.min_judge_accuracy is not None and p.label.machine in ("oracle", "scores", "human"):
         found.append(
             f"label.min_judge_accuracy: {p.label.machine} cannot be asked about other pairs; set null, or "
             "another labeller"
         )
-    if p.label.people.gold_share and p.label.labeller in ("human", "cascade") and p.label.known_pairs == NO_FILE:
-        found.append("label.people.gold_share: hidden checks are taken from label.known_pairs; name it, or set 0.0")
+    if (
+        p.label.people.gold_share
+        and p.label.labeller in ("human", "cascade")
+        and p.label.known_pairs == NO_FILE
+    ):
+        found.append(
+            "label.people.gold_share: hidden checks are taken from label.known_pairs; name it, or set 0.0"
+        )
     if p.evaluate.judge == "rule" and p.prepare.source != "builtin":
         found.append("evaluate.judge: rule knows only the builtin tasks; set score_head or reward_model")
     if p.evaluate.judge == "score_head" and (p.generate.mode == "sample" or shape in ("builtin", "prompts")):
