@@ -56,11 +56,11 @@ def check(root: Path) -> Params:
         UserError: parameters are wrong, a strategy does not exist, the raw file or git is not there.
     """
     from realign.core import params
-    from realign.selection import strategy
+    from realign.core.artifacts import ARTIFACTS
+    from realign.selection import refuse, registry
 
     found = params.load(root / params.PARAMS_FILE)
-    for name in (found.strategy, *found.audit):
-        strategy(name)
+    refuse((found.strategy, *found.audit), registry(root / ARTIFACTS["strategies"].path), found.select)
     if not (root / found.prepare.path).exists():
         raise UserError(
             f"prepare.path: {found.prepare.path} is not there. Put the raw file in its place, or name another"

@@ -20,7 +20,7 @@ from realign.judging.purchase import judge
 from realign.labellers.verdicts import OUTCOMES
 from realign.ledger import batches
 from realign.ledger.store import Ledger
-from realign.selection import STRATEGIES
+from realign.selection import registry
 from realign.stage import WORK
 from realign.stages import label, select, validate
 
@@ -101,7 +101,9 @@ def _pairs(root: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
         for name, table in ((n, ARTIFACTS[n].table) for n in ("prompts", "responses", "embeddings"))
         if table is not None
     }
-    others = [name for name in STRATEGIES if name != params.strategy]
+    own = root / ARTIFACTS["strategies"].path
+    others = [name for name, s in registry(own).items() if name != params.strategy and not s.needs]
+    others += [name for name in params.audit if name not in others]
     with tempfile.TemporaryDirectory() as folder:
         work = Work(Path(folder) / WORK, "plan")  # a question leaves no gate report behind
         picked = select.run(

@@ -49,6 +49,7 @@ ARTIFACTS: Mapping[str, Artifact] = {
     "pairs": Artifact("data/pairs.parquet", schemas.PAIRS),
     "validated_train": Artifact("data/validated/train.parquet", schemas.PAIRS),
     "validated_measure": Artifact("data/validated/measure.parquet", schemas.PAIRS),
+    "strategies": Artifact("strategies"),
     "people": Artifact("data/labels/people"),
     "labels": Artifact("data/labels.parquet", schemas.LABELS),
     "preferences": Artifact("data/preferences.parquet", schemas.PREFERENCES),

@@ -20,6 +20,7 @@ from ruamel.yaml.error import YAMLError
 from realign.core.errors import UserError, listing
 
 PARAMS_FILE = "params.yaml"
+_ROUNDING = 1e-6
 NO_FILE = "data/no-file"  # stands for "none" where DVC wants a path
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -149,10 +150,22 @@ class Embed(Section):
         return self.model.hub_names() if self.method == "sentence_transformer" else []
 
 
+class Pilot(Section):
+    """Pairs that are labelled first, for strategies that learn."""
+
+    prompts: Whole
+
+
 class Select(Section):
     """Which pairs are worth a label."""
 
     budget: Count | None
+    across: Literal["top", "stratified", "k_center"]
+    pairs_per_prompt: Count
+    mix: dict[Name, Positive]
+    mid: Annotated[list[Share], Field(min_length=2, max_length=2)]
+    matched_length: Annotated[float, Field(ge=1)]
+    pilot: Pilot
 
 
 class Validate(Section):
@@ -379,6 +392,19 @@ def _audit(p: Params, found: list[str]) -> None:
         found.append(f"audit: {p.strategy!r} is the trained strategy already; take it off the list")
     if len(set(p.audit)) < len(p.audit):
         found.append("audit: a strategy stands there twice; take one off the list")
+    if "mix" in (p.strategy, *p.audit) and not p.select.mix:
+        found.append("select.mix: strategy mix needs its parts, e.g. {easy: 0.8, hard: 0.2}")
+
+
+def _select(p: Params, found: list[str]) -> None:
+    if "mix" in p.select.mix:
+        found.append("select.mix: cannot hold itself; name other strategies")
+    if p.select.mix and abs(sum(p.select.mix.values()) - 1) > _ROUNDING:
+        found.append(
+            f"select.mix: the shares must add up to 1, they add up to {sum(p.select.mix.values()):g}"
+        )
+    if p.select.mid[0] >= p.select.mid[1]:
+        found.append("select.mid: the lower quantile comes first and must be below the upper one")
 
 
 def _data(p: Params, found: list[str]) -> None:
@@ -492,7 +518,7 @@ def _lengths(p: Params, found: list[str]) -> None:
 
 
 _RULES: tuple[Callable[[Params, list[str]], None], ...] = (
-    _audit, _data, _base, _embed, _generate, _label, _judges, _train, _lengths,
+    _audit, _select, _data, _base, _embed, _generate, _label, _judges, _train, _lengths,
 )  # fmt: skip
 
 

@@ -125,6 +125,9 @@ PAIRS = Table(
         Column("response_b", STRING, "response id shown second"),
         Column("similarity", FLOAT, "cosine of the two vectors, 5 decimals"),
         Column("log_length_ratio", FLOAT, "ln(tokens of a / tokens of b)"),
+        Column("predicted_gap", FLOAT, "quality of a less that of b, as a head trained on the pilot's labels "
+               "predicts it; null without a pilot", nullable=True),
+        Column("choice", INT, "place of this pair among all of its prompt's, the strategy's first choice = 1"),
         Column("rank", INT, "place of this pair among all of its prompt's, least alike = 1"),
         Column("n_pairs", INT, "pairs that the prompt offers"),
     ),

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from realign.core import ids
+from realign.core.errors import UserError
+from realign.core.params import Select
+from realign.heads import pairwise
+from realign.selection.lessons import Lessons
+from realign.selection.vectors import directions
 
 DECIMALS = 5  # the last bits of a cosine depend on the machine; a pick must not
 
@@ -21,11 +27,14 @@ class Candidates:
         prompt: index into prompt_ids for each pair. Shape (P,).
         responses: response ids, sorted by prompt and id. Shape (R,).
         vectors: L2-normalised, float64. Shape (R, d).
-        tokens: length of each response. Shape (R,).
+        tokens: length of each response, at least 1. Shape (R,).
         first: index of the pair's first response. Shape (P,).
         second: index of its second response. Shape (P,).
         similarity: cosine, 5 decimals. Shape (P,).
         seed: of the run.
+        options: the select section.
+        lessons: pairs that are labelled already, of these or of other prompts; None where there are none.
+        rewards: the policy's implicit reward of each response, nats; None where there is none. Shape (R,).
     """
 
     prompt_ids: np.ndarray
@@ -37,6 +46,9 @@ class Candidates:
     second: np.ndarray
     similarity: np.ndarray
     seed: int
+    options: Select
+    lessons: Lessons | None = None
+    rewards: np.ndarray | None = None
 
     def pair_ids(self) -> list[str]:
         """The id of each pair. Shape (P,)."""
@@ -44,19 +56,95 @@ class Candidates:
         ones, others = self.responses[self.first], self.responses[self.second]
         return [ids.pair_id(p, a, b) for p, a, b in zip(prompts, ones, others, strict=True)]
 
+    @cached_property
+    def owner(self) -> np.ndarray:
+        """Index into prompt_ids for each response. Shape (R,)."""
+        found = np.zeros(len(self.responses), dtype=int)
+        found[self.first] = self.prompt
+        found[self.second] = self.prompt
+        return found
 
-def candidates(responses: pd.DataFrame, embeddings: pd.DataFrame, seed: int) -> Candidates:
+    @cached_property
+    def log_length_ratio(self) -> np.ndarray:
+        """ln(tokens of the first / tokens of the second). Shape (P,)."""
+        return np.asarray(np.round(np.log(self.tokens[self.first] / self.tokens[self.second]), 6))
+
+    @cached_property
+    def distance(self) -> np.ndarray:
+        """Euclidean distance of the two normalised vectors, sqrt(2 - 2 cos). Shape (P,)."""
+        return np.asarray(np.sqrt(np.maximum(2.0 - 2.0 * self.similarity, 0.0)))
+
+    @cached_property
+    def gap(self) -> np.ndarray:
+        """Predicted quality of the first minus that of the second (heads.pairwise). Shape (P,).
+
+        Cross-fitted: a prompt with a label is scored by a head that did not see it.
+
+        Raises:
+            UserError: no pair is labelled yet.
+        """
+        return self._gap(length_free=False)
+
+    @cached_property
+    def gap_length_free(self) -> np.ndarray:
+        """The same by a head whose labels had their length effect taken out first. Shape (P,).
+
+        Raises:
+            UserError: no pair is labelled yet.
+        """
+        return self._gap(length_free=True)
+
+    @cached_property
+    def reward_gap(self) -> np.ndarray:
+        """Implicit reward of the first minus that of the second, nats. Shape (P,).
+
+        Raises:
+            UserError: no implicit rewards are known.
+        """
+        if self.rewards is None:
+            raise UserError(
+                "implicit_margin needs the policy's implicit reward of each response, and there is none here. Name "
+                "another strategy"
+            )
+        return np.asarray(np.round(self.rewards[self.first] - self.rewards[self.second], 6))
+
+    def _gap(self, length_free: bool) -> np.ndarray:
+        if self.lessons is None:
+            raise UserError(
+                "margin, uncertainty, dcrm and their like learn from labels, and no pair is labelled yet. Set "
+                "select.pilot.prompts above 0, or name another strategy"
+            )
+        known = self.lessons
+        head = pairwise.cross_fit(
+            known.vectors_a,
+            known.vectors_b,
+            known.target,
+            known.prompt_ids,
+            known.log_length_ratio if length_free else None,
+        )
+        return head.gap(self.vectors[self.first], self.vectors[self.second], self.prompt_ids[self.prompt])
+
+
+def candidates(
+    responses: pd.DataFrame,
+    embeddings: pd.DataFrame,
+    seed: int,
+    options: Select,
+    lessons: Lessons | None = None,
+    rewards: pd.Series | None = None,
+) -> Candidates:
     """Every pair of two different responses under one prompt.
 
     Args:
         responses: rows of the responses table; every prompt has at least two.
         embeddings: a finite, non-zero vector for each of them.
         seed: of the run.
+        options: the select section.
+        lessons: pairs that are labelled already.
+        rewards: implicit reward by response id, for every response.
     """
     rows = responses.sort_values(["prompt_id", "response_id"], kind="stable")
-    stacked = np.stack(embeddings.set_index("response_id")["vector"].reindex(rows["response_id"]).tolist())
-    vectors = stacked.astype(np.float64)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = directions(embeddings, rows["response_id"])
     prompt_ids, start, count = np.unique(
         rows["prompt_id"].to_numpy(dtype=str), return_index=True, return_counts=True
     )
@@ -74,11 +162,14 @@ def candidates(responses: pd.DataFrame, embeddings: pd.DataFrame, seed: int) -> 
         prompt=np.concatenate(prompt)[order],
         responses=rows["response_id"].to_numpy(dtype=str),
         vectors=vectors,
-        tokens=rows["tokens"].to_numpy(),
+        tokens=np.maximum(rows["tokens"].to_numpy(), 1),
         first=one,
         second=other,
         similarity=_cosines(vectors, one, other),
         seed=seed,
+        options=options,
+        lessons=lessons,
+        rewards=None if rewards is None else rewards.reindex(rows["response_id"]).to_numpy(dtype=float),
     )
 
 

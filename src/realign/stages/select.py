@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,13 @@ import pandas as pd
 from realign.core import ids, schemas
 from realign.core.params import Select
 from realign.core.work import Quarantine, Tally, Work, require_rows
-from realign.selection import pick, strategy
+from realign.selection import Picks, choose, registry
 from realign.selection.candidates import Candidates, candidates
+from realign.selection.choose import choices
+from realign.selection.lessons import lessons
 
 _BINS = 40
+_HOLDOUT = {"budget": None, "pairs_per_prompt": 1}  # held-out pairs measure the model: one a prompt, always
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class Inputs:
     prompts: pd.DataFrame
     responses: pd.DataFrame
     embeddings: pd.DataFrame
+    strategies: Path
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,25 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     Raises:
         UserError: an unknown strategy, or no prompt with two different responses.
     """
-    functions = {name: strategy(name) for name in [settings.strategy, *settings.audit]}
+    return picked(inputs, settings)
+
+
+def picked(
+    inputs: Inputs, settings: Settings, pilot: pd.DataFrame | None = None, rewards: pd.Series | None = None
+) -> Outputs:
+    """The same with what is known already.
+
+    Args:
+        inputs: the tables.
+        settings: seed, strategies, options.
+        pilot: labelled pairs of train prompts (selection.lessons), for strategies that learn.
+        rewards: implicit reward by response id, for implicit_margin and implicit_margin_small.
+
+    Raises:
+        UserError: an unknown strategy, one that needs what is not known, or no prompt with two different
+            responses.
+    """
+    known = registry(inputs.strategies)
     quarantine = Quarantine()
     usable = _usable(inputs, quarantine)
     split = inputs.prompts.set_index("prompt_id")["split"].reindex(usable["prompt_id"]).to_numpy()
@@ -62,18 +85,21 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
             f"{name} prompts with two different responses",
             "give more prompts or responses (prepare, generate.k), or change prepare.eval_share",
         )
-    pool = candidates(train, inputs.embeddings, settings.seed)
-    picks = {name: pick(pool, function(pool), settings.select.budget) for name, function in functions.items()}
-    holdout = candidates(held_out, inputs.embeddings, settings.seed)
+    taught = None if pilot is None else lessons(pilot, inputs.responses, inputs.embeddings)
+    options = settings.select
+    pool = candidates(train, inputs.embeddings, settings.seed, options, taught, rewards)
+    picks = {name: choose(name, pool, known, options) for name in [settings.strategy, *settings.audit]}
+    single = options.model_copy(update=_HOLDOUT)
+    holdout = candidates(held_out, inputs.embeddings, settings.seed, single, taught)
     frames = [
         _table(pool, rows, "train" if name == settings.strategy else "audit", name)
         for name, rows in picks.items()
     ]
-    frames.append(_table(holdout, pick(holdout, strategy("random")(holdout), None), "holdout", "random"))
+    frames.append(_table(holdout, choose("random", holdout, known, single), "holdout", "random"))
     offered = len(pool.prompt_ids) + len(holdout.prompt_ids)
     return Outputs(
         pd.concat(frames, ignore_index=True),
-        _histogram(pool, picks),
+        _histogram(pool, {name: rows.pairs for name, rows in picks.items()}),
         quarantine.frame(),
         quarantine.tally({"prompt": len(inputs.prompts)}, {"prompt": offered}),
     )
@@ -91,17 +117,15 @@ def _usable(inputs: Inputs, quarantine: Quarantine) -> pd.DataFrame:
     return responses[responses["prompt_id"].isin(counts[counts >= 2].index)]
 
 
-def _table(pool: Candidates, picked: np.ndarray, purpose: str, name: str) -> pd.DataFrame:
-    by_similarity = np.lexsort((np.arange(len(pool.prompt)), pool.similarity, pool.prompt))
+def _table(pool: Candidates, picks: Picks, purpose: str, name: str) -> pd.DataFrame:
+    rank = choices(pool, pool.similarity)
     counts = np.bincount(pool.prompt)
-    place = np.empty(len(pool.prompt), dtype=np.int64)
-    starts = np.repeat(np.concatenate([[0], counts.cumsum()[:-1]]), counts)
-    place[by_similarity] = np.arange(len(pool.prompt)) - starts + 1
     rows = []
-    for at in picked:
+    for at, choice in zip(picks.pairs, picks.choice, strict=True):
         prompt = str(pool.prompt_ids[pool.prompt[at]])
-        length = {str(pool.responses[r]): int(pool.tokens[r]) for r in (pool.first[at], pool.second[at])}
-        a, b = ids.shown_order(prompt, *length)
+        first, second = str(pool.responses[pool.first[at]]), str(pool.responses[pool.second[at]])
+        a, b = ids.shown_order(prompt, first, second)
+        side = 1.0 if a == first else -1.0
         rows.append(
             (
                 purpose,
@@ -111,12 +135,14 @@ def _table(pool: Candidates, picked: np.ndarray, purpose: str, name: str) -> pd.
                 a,
                 b,
                 float(pool.similarity[at]),
-                float(np.round(np.log(length[a] / length[b]), 6)),
-                int(place[at]),
+                side * float(pool.log_length_ratio[at]) + 0.0,
+                None if pool.lessons is None else side * float(pool.gap[at]) + 0.0,
+                int(choice),
+                int(rank[at]),
                 int(counts[pool.prompt[at]]),
             )
         )
-    return pd.DataFrame(rows, columns=schemas.PAIRS.names)
+    return pd.DataFrame(rows, columns=schemas.PAIRS.names).astype({"predicted_gap": float})
 
 
 def _histogram(pool: Candidates, picks: dict[str, np.ndarray]) -> pd.DataFrame:

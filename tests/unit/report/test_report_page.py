@@ -51,7 +51,7 @@ def inputs(text="plain", **changes):
     for prompt, part in tables.responses.groupby("prompt_id"):
         a, b = part["response_id"]
         pair = ids.pair_id(prompt, a, b)
-        pairs.append(("train", "easy", pair, prompt, a, b, 0.5, 0.1, 1, 1))
+        pairs.append(("train", "easy", pair, prompt, a, b, 0.5, 0.1, None, 1, 1, 1))
         labels.append(("train", "easy", pair, prompt, "a", 0.9, "test", "b", 0.2))
         preferences.append((pair, prompt, tables.prompts.set_index("prompt_id").loc[prompt, "messages"], a, b,
                             f"chosen {text}", f"rejected {text}", 0.9, "test", 0.5, 3, 4))  # fmt: skip

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans
+from unit_builders import section
 
 from realign.selection import pick
 from realign.selection.candidates import candidates
-from realign.selection.centroid import _bipartition, _lloyd, centroid
+from realign.selection.strategies.centroid import _bipartition, _lloyd, centroid
 
 
 def unit(n, k, d, seed):
@@ -48,7 +49,7 @@ def tables(vectors):
 
 def picks(vectors):
     """For each prompt the numbers of the two picked responses."""
-    pool = candidates(*tables(vectors), 7)
+    pool = candidates(*tables(vectors), 7, section("select"))
     rows = sorted(pick(pool, centroid(pool), None), key=lambda at: pool.prompt[at])
     sizes = np.cumsum([0, *map(len, vectors)])
     return [(int(pool.first[at] - sizes[p]), int(pool.second[at] - sizes[p])) for p, at in enumerate(rows)]
@@ -121,7 +122,7 @@ def test_responses_that_are_all_alike_still_give_a_pair(k):
 
 
 def test_a_centroid_pair_comes_before_all_others_and_ties_go_by_likeness():
-    pool = candidates(*tables(unit(6, 5, 4, seed=1)), 7)
+    pool = candidates(*tables(unit(6, 5, 4, seed=1)), 7, section("select"))
     order = centroid(pool)
     assert (order == 0).sum() == 6
     others = order != 0

@@ -7,12 +7,27 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit_builders import shuffled
+from unit_builders import section, shuffled
 
 from realign.core import ids
 from realign.core.errors import UserError
-from realign.selection import STRATEGIES, pick, strategy
+from realign.selection import named, pick, registry
 from realign.selection.candidates import candidates
+from realign.selection.lessons import lessons
+
+KNOWN = registry()
+EVERY = sorted(name for name, strategy in KNOWN.items() if "rewards" not in strategy.needs)
+
+
+def taught(responses, embeddings):
+    """Lessons from all pairs of neighbours: the one with the larger first coordinate wins."""
+    lead = {r: v[0] for r, v in embeddings.itertuples(index=False)}
+    rows = []
+    for prompt, part in responses.groupby("prompt_id"):
+        of = sorted(part["response_id"])
+        rows += [(prompt, a, b, "a" if lead[a] > lead[b] else "b") for a, b in itertools.pairwise(of)]
+    pilot = pd.DataFrame(rows, columns=["prompt_id", "response_a", "response_b", "winner"])
+    return lessons(pilot, responses, embeddings)
 
 
 def tables(counts, width=5, seed=0, decimals=None):
@@ -46,8 +61,8 @@ def every_pair(responses, embeddings):
 
 
 def picked(responses, embeddings, name, budget=None, seed=7):
-    pool = candidates(responses, embeddings, seed)
-    rows = pick(pool, STRATEGIES[name](pool), budget)
+    pool = candidates(responses, embeddings, seed, section("select"), taught(responses, embeddings))
+    rows = pick(pool, KNOWN[name](pool), budget)
     return [
         (str(pool.prompt_ids[pool.prompt[at]]), float(pool.similarity[at]),
          str(pool.responses[pool.first[at]]), str(pool.responses[pool.second[at]]))
@@ -64,7 +79,7 @@ DECIMALS = st.sampled_from([None, 0])
 @given(counts, seeds, DECIMALS)
 def test_candidates_are_all_pairs_of_each_prompt_and_no_other(sizes, seed, decimals):
     responses, embeddings = tables(sizes, seed=seed, decimals=decimals)
-    pool = candidates(responses, embeddings, 7)
+    pool = candidates(responses, embeddings, 7, section("select"))
     expected = every_pair(responses, embeddings)
     found = [
         (str(pool.prompt_ids[p]), str(pool.responses[a]), str(pool.responses[b]))
@@ -96,7 +111,7 @@ def test_easy_and_hard_equal_trying_every_pair(name, sign, sizes, seed, decimals
         assert (a, b) in tied
 
 
-@pytest.mark.parametrize("name", sorted(STRATEGIES))
+@pytest.mark.parametrize("name", EVERY)
 @settings(max_examples=8)
 @given(sizes=counts, seed=seeds, budget=st.none() | st.integers(1, 5))
 def test_the_order_of_rows_changes_nothing(name, sizes, seed, budget):
@@ -106,7 +121,7 @@ def test_the_order_of_rows_changes_nothing(name, sizes, seed, budget):
     assert picked(responses.iloc[::-1], embeddings, name, budget) == plain
 
 
-@pytest.mark.parametrize("name", sorted(STRATEGIES))
+@pytest.mark.parametrize("name", EVERY)
 @settings(max_examples=8)
 @given(sizes=counts, seed=seeds)
 def test_each_prompt_gets_one_pair_of_two_different_responses_of_its_own(name, sizes, seed):
@@ -144,7 +159,7 @@ def test_a_budget_takes_the_most_extreme_prompts(name):
 def test_a_cosine_of_minus_zero_is_zero():
     responses, embeddings = tables([2])
     embeddings["vector"] = [np.array([1, 0], "f4"), np.array([-1e-9, 1], "f4")]
-    pool = candidates(responses, embeddings, 7)
+    pool = candidates(responses, embeddings, 7, section("select"))
     assert str(pool.similarity[0]) == "0.0"
 
 
@@ -166,6 +181,6 @@ def test_many_pairs_are_computed_in_pieces_of_no_consequence():
 
 
 def test_an_unknown_strategy_says_which_there_are():
-    assert strategy("easy") is STRATEGIES["easy"]
-    with pytest.raises(UserError, match=r"'esay'; there are centroid, easy, hard, random"):
-        strategy("esay")
+    assert list(named(["easy"], KNOWN)) == ["easy"]
+    with pytest.raises(UserError, match=r"'esay', 'x'; there are centroid, dcrm, easy, easy_length"):
+        named(["esay", "easy", "x"], KNOWN)

@@ -180,7 +180,7 @@ def evaluated(tables, base_folder, adapter, folder, judge="rule", new=8, **label
     for prompt, part in tables.responses[tables.responses["prompt_id"].isin(held_out)].groupby("prompt_id"):
         a, b = part["response_id"].iloc[:2]
         pair = ids.pair_id(prompt, a, b)
-        pairs.append(("holdout", "random", pair, prompt, a, b, 0.5, -0.4, 1, 6))
+        pairs.append(("holdout", "random", pair, prompt, a, b, 0.5, -0.4, None, 1, 1, 6))
         labels.append(("holdout", "random", pair, prompt, "b", 0.4, "test", "a", 0.1))
     frames = (
         pd.DataFrame(pairs, columns=schemas.PAIRS.names),

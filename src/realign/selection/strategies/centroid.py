@@ -19,10 +19,7 @@ def centroid(pool: Candidates) -> np.ndarray:
     """
     order = 1.0 + pool.similarity
     sizes = np.bincount(np.concatenate([pool.first, pool.second]), minlength=len(pool.responses)) + 1
-    owner = np.zeros(len(pool.responses), dtype=int)
-    owner[pool.first] = pool.prompt
-    owner[pool.second] = pool.prompt
-    starts = np.searchsorted(owner, np.arange(len(pool.prompt_ids)))
+    starts = np.searchsorted(pool.owner, np.arange(len(pool.prompt_ids)))
     where = {(int(a), int(b)): at for at, (a, b) in enumerate(zip(pool.first, pool.second, strict=True))}
     for k in np.unique(sizes):
         members = np.flatnonzero(sizes[starts] == k)

@@ -1,0 +1,144 @@
+"""One replay from a file to its figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from realign.core.artifacts import ARTIFACTS
+from realign.core.errors import UserError
+from realign.core.params import Params
+from realign.core.work import Work
+from realign.replay import figures
+from realign.replay.data import Scored, read
+from realign.replay.draws import BASELINE, BINS, Plan, Replayed, learns, replay
+from realign.replay.vectors import embeddings, source
+from realign.replay.verdict import verdict
+from realign.selection import MIX, named, registry
+from realign.stage import WORK
+from realign.statistics.intervals import Resampling
+
+TEMPERATURES = (0.25, 0.5, 1.0)  # in units of the mean |gap| of two responses to a prompt
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked; None leaves a choice to the data or to params.yaml.
+
+    Attributes:
+        data: file of the `multi` shape.
+        strategies: names; None for all that can run.
+        k: responses sampled a prompt; None for all.
+        draws: how often.
+        budget: labels for each strategy, the pilot's included; None for one of every prompt.
+        pilot: prompts labelled first for strategies that learn.
+        encoder: see replay.vectors.source.
+        annotator: whose scores label.
+        second: whose scores check.
+        seed: None for params.yaml's.
+    """
+
+    data: Path
+    strategies: tuple[str, ...] | None
+    k: int | None
+    draws: int
+    budget: int | None
+    pilot: int
+    encoder: str | None
+    annotator: str | None
+    second: str | None
+    seed: int | None
+
+
+def run(root: Path, params: Params, asked: Request) -> dict[str, Any]:
+    """Everything that a table, a JSON file or a page shows.
+
+    Raises:
+        UserError: the file, an option or a strategy cannot be used.
+    """
+    work = Work(root / WORK, "replay")
+    known = registry(root / ARTIFACTS["strategies"].path)
+    names = asked.strategies or _all(params, known)
+    named([name for name in names if name != MIX], known)
+    names = (BASELINE, *(name for name in dict.fromkeys(names) if name != BASELINE))
+    data = read(asked.data, params, work, asked.annotator, asked.second)
+    origin = source(root, params, asked.encoder)
+    vectors = embeddings(data.responses, origin, work)
+    data = _with_direction(data, set(vectors["response_id"]))
+    plan = Plan(
+        strategies=names,
+        k=asked.k,
+        draws=asked.draws,
+        budget=asked.budget,
+        pilot=asked.pilot,
+        temperatures=_temperatures(data),
+        seed=params.seed if asked.seed is None else asked.seed,
+        options=params.select,
+    )
+    found = replay(data, vectors, plan, known)
+    how = Resampling(params.evaluate.resamples, params.evaluate.confidence, plan.seed)
+    rows = figures.strategies(found, plan, how)
+    return {
+        "data": {
+            "name": asked.data.name,
+            "annotator": data.annotator,
+            "second": data.checker,
+            "scale": data.scale,
+            "set_aside": data.set_aside,
+            **figures.about(found, how),
+        },
+        "settings": {
+            "k": plan.k,
+            "draws": plan.draws,
+            "budget": plan.budget,
+            "pilot": plan.pilot,
+            "learned": [name for name in plan.strategies if learns(name, known, plan.options)],
+            "encoder": origin.name,
+            "criteria": list(found.criteria),
+            "seed": plan.seed,
+            "confidence": how.confidence,
+            "resamples": how.resamples,
+        },
+        "strategies": rows,
+        "by_similarity": figures.by_similarity(found, how),
+        "histogram": _histogram(found),
+        "verdict": verdict(found, rows, plan, how),
+    }
+
+
+def _all(params: Params, known: dict[str, Any]) -> tuple[str, ...]:
+    mixed = (MIX,) if params.select.mix else ()
+    return (*(name for name, strategy in known.items() if "rewards" not in strategy.needs), *mixed)
+
+
+def _temperatures(data: Scored) -> tuple[float, ...]:
+    """TEMPERATURES in units of the scale; the middle one first, as the main criterion."""
+    quality = data.quality.to_numpy(dtype=float)
+    prompts = data.responses["prompt_id"].to_numpy()
+    spreads = [np.abs(np.subtract.outer(q, q)) for q in (quality[prompts == p] for p in np.unique(prompts))]
+    pairs = np.concatenate([s[np.triu_indices(len(s), 1)] for s in spreads])
+    unit = float(pairs.mean()) or 1.0
+    return tuple(float(f"{unit * t:.3g}") for t in (TEMPERATURES[1], TEMPERATURES[0], TEMPERATURES[2]))
+
+
+def _with_direction(data: Scored, known: set[str]) -> Scored:
+    """Without responses that have no vector, and prompts that then offer no pair."""
+    kept = data.responses[data.responses["response_id"].isin(known)]
+    kept = kept[kept.groupby("prompt_id")["response_id"].transform("size") >= 2]
+    if kept.empty:
+        raise UserError("no prompt has two responses with a vector: are all texts empty to this encoder?")
+    lost = len(data.responses) - len(kept)
+    aside = data.set_aside | ({"no_vector": lost} if lost else {})
+    return replace(data, responses=kept.reset_index(drop=True), set_aside=aside)
+
+
+def _histogram(found: Replayed) -> list[dict[str, Any]]:
+    edges = [round(float(edge), 6) for edge in found.edges]
+    return [
+        {"picks": name, "bin": at, "low": edges[at], "high": edges[at + 1], "pairs": int(counts[at])}
+        for name, counts in found.histogram.items()
+        for at in range(BINS)
+    ]

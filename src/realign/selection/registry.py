@@ -1,0 +1,173 @@
+"""Strategies by name: those of `strategies/` here, and a team's own files in the project's `strategies/`.
+
+Both are found by their files, so that a new one needs no other line changed: module NAME holds the
+function NAME. Files that begin with an underscore are not looked at.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import keyword
+import pkgutil
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from realign.core.errors import UserError, listing
+from realign.core.params import Select
+from realign.selection import strategies as shipped
+from realign.selection.candidates import Candidates
+
+NEEDS = ("labels", "rewards")
+MIX = "mix"  # no strategy of its own: prompts shared out among others, see choose.py
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A strategy: called with the candidates, it gives each pair a number; the smallest comes first.
+
+    Attributes:
+        name: as in params.yaml.
+        function: candidates to numbers, shape (P,).
+        needs: what must be known beside vectors and lengths: labels, rewards.
+        file: where a team's own one stands; None for those that come with realign.
+    """
+
+    name: str
+    function: Callable[[Candidates], np.ndarray]
+    needs: tuple[str, ...] = ()
+    file: Path | None = None
+
+    def __call__(self, pool: Candidates) -> np.ndarray:
+        """A number for each pair. Shape (P,).
+
+        Raises:
+            UserError: a team's own strategy fails or gives no number for each pair.
+        """
+        if self.file is None:
+            return self.function(pool)
+        try:
+            found = np.asarray(self.function(pool), dtype=float)
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(
+                f"{self.file.name}: strategy {self.name!r} failed: {_words(error, self.file)}"
+            ) from None
+        if found.shape != pool.similarity.shape:
+            raise UserError(
+                f"{self.file.name}: strategy {self.name!r} gave shape {found.shape}; it must give one number for each "
+                f"of the {len(pool.similarity)} pairs"
+            )
+        if not np.isfinite(found).all():
+            raise UserError(
+                f"{self.file.name}: strategy {self.name!r} gave {int((~np.isfinite(found)).sum())} number(s) that are "
+                "not finite; a pair that it does not want gets a large number"
+            )
+        return found
+
+
+@cache
+def _shipped() -> dict[str, Strategy]:
+    names = sorted(module.name for module in pkgutil.iter_modules(shipped.__path__))
+    modules = {name: importlib.import_module(f"{shipped.__name__}.{name}") for name in names}
+    return {name: _strategy(name, module, None) for name, module in modules.items()}
+
+
+def registry(folder: Path | None = None) -> dict[str, Strategy]:
+    """All strategies by name, in order of name.
+
+    Args:
+        folder: where a team's own files stand; need not exist.
+
+    Raises:
+        UserError: a file there cannot be used; all such are listed.
+    """
+    found, problems = dict(_shipped()), []
+    for path in sorted(folder.glob("*.py")) if folder else []:
+        if path.name.startswith("_"):
+            continue
+        try:
+            found[path.stem] = _own(path)
+        except UserError as error:
+            problems.append(str(error))
+    if problems:
+        raise UserError(listing(f"{folder} holds file(s) that are no strategy:", problems))
+    return dict(sorted(found.items()))
+
+
+def named(names: list[str], known: Mapping[str, Strategy]) -> dict[str, Strategy]:
+    """These strategies.
+
+    Raises:
+        UserError: one of them is unknown; all such are listed.
+    """
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UserError(
+            f"there is no strategy {', '.join(map(repr, unknown))}; there are {', '.join(known)}. A new one is a "
+            "file in the project's strategies folder (CONTRIBUTING.md)"
+        )
+    return {name: known[name] for name in names}
+
+
+def refuse(names: Iterable[str], known: Mapping[str, Strategy], options: Select) -> None:
+    """Say before any work what a run could not do: unknown strategies, and those that need what is not there.
+
+    Raises:
+        UserError: all problems are listed.
+    """
+    parts = list(options.mix) if MIX in names else []
+    wanted = named([name for name in dict.fromkeys([*names, *parts]) if name != MIX], known).values()
+    taught = [s.name for s in wanted if "labels" in s.needs]
+    problems = []
+    if taught and not options.pilot.prompts:
+        problems.append(
+            f"{', '.join(taught)}: learns from labels; set select.pilot.prompts above 0 (160 is a fair start), or "
+            "name another strategy"
+        )
+    if problems:
+        raise UserError(listing("params.yaml names strategies that cannot run:", problems))
+
+
+def _own(path: Path) -> Strategy:
+    name = path.stem
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise UserError(f"{path.name}: a strategy's file is named like its function, letters and _ only")
+    if name in _shipped() or name == MIX:
+        raise UserError(f"{path.name}: realign has a strategy {name!r} already; take another name")
+    spec = importlib.util.spec_from_file_location(f"own_strategy_{name}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise UserError(f"{path.name} line {error.lineno}: {error.msg}") from None
+    except Exception as error:
+        raise UserError(f"{path.name} cannot be loaded: {_words(error, path)}") from None
+    return _strategy(name, module, path)
+
+
+def _strategy(name: str, module: ModuleType, file: Path | None) -> Strategy:
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise UserError(f"{name}.py: holds no function {name}(pool)")
+    needs = getattr(module, "NEEDS", ())
+    wrong = [need for need in needs if need not in NEEDS] if isinstance(needs, tuple) else [needs]
+    if wrong:
+        raise UserError(f"{name}.py: NEEDS must be a tuple of {', '.join(NEEDS)}; it has {wrong[0]!r}")
+    return Strategy(name, function, needs, file)
+
+
+def _words(error: Exception, path: Path) -> str:
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
+    ]
+    where = f" in line {lines[-1]}" if lines else ""
+    return f"{type(error).__name__}: {error}{where}"

@@ -1,0 +1,18 @@
+"""margin: the pair with the largest predicted quality gap."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from realign.selection.candidates import Candidates
+
+NEEDS = ("labels",)
+
+
+def margin(pool: Candidates) -> np.ndarray:
+    """-|w'(e_i - e_j)|, w by ridge on the labels that exist, cross-fitted (heads.pairwise). Shape (P,).
+
+    Large external margins make clean labels: Less is More (arXiv 2502.14560), DeltaUCB of
+    ActiveUltraFeedback (2603.09692).
+    """
+    return np.asarray(-np.abs(pool.gap))

@@ -1,0 +1,14 @@
+"""margin_length_free: the largest predicted quality gap that length does not explain."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from realign.selection.candidates import Candidates
+
+NEEDS = ("labels",)
+
+
+def margin_length_free(pool: Candidates) -> np.ndarray:
+    """-|w'(e_i - e_j)|, w by ridge on labels less their regression on ln(n_a / n_b). Shape (P,)."""
+    return np.asarray(-np.abs(pool.gap_length_free))
