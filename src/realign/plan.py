@@ -107,7 +107,7 @@ def _pairs(root: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
     with tempfile.TemporaryDirectory() as folder:
         work = Work(Path(folder) / WORK, "plan")  # a question leaves no gate report behind
         picked = select.run(
-            select.Inputs(**tables),
+            select.Inputs(tables["prompts"], tables["responses"], tables["embeddings"], own),
             select.Settings(params.seed, params.strategy, others, params.select),
             work,
         )
