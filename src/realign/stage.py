@@ -30,8 +30,7 @@ from realign.core.errors import UserError
 from realign.core.work import Tally, Work
 
 STAGES = (
-    "prepare", "base", "generate", "embed", "select", "validate", "label", "train", "evaluate",
-    "report",
+    "prepare", "base", "generate", "embed", "pilot", "select", "validate", "label", "train", "evaluate", "report",
 )  # fmt: skip
 
 WORK = Path(".work")

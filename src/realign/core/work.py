@@ -37,6 +37,10 @@ class Work:
         self._root = root
         self._stage = stage
 
+    def of(self, stage: str) -> Work:
+        """The corner of another stage, for one that does a part of its work and must find what it did."""
+        return Work(self._root, stage)
+
     def rows(self) -> RowStore:
         """This stage's finished rows, as this very code, these libraries and this device made them."""
         rooms = ("core", "models", "embedders", "labellers")
