@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from realign.asking import with_texts
 from realign.core import artifacts, schemas
 from realign.core.artifacts import ARTIFACTS
 from realign.core.errors import UserError
+from realign.core.pairs import with_texts
 from realign.core.params import Label, Params
 from realign.core.work import Work
 from realign.judge_check import with_labeller

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from realign.asking.answers import preferences
 from realign.asking.ask import Asked, ask
-from realign.asking.questions import Known, with_texts
+from realign.asking.questions import Known
 
-__all__ = ["Asked", "Known", "ask", "preferences", "with_texts"]
+__all__ = ["Asked", "Known", "ask"]

@@ -1,11 +1,10 @@
-"""What becomes of verdicts: a cap that was reached, a second opinion, preferences to train on."""
+"""What becomes of verdicts: a cap that was reached, a second opinion."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from realign.core import schemas
 from realign.core.errors import LabelsMissing
 from realign.core.params import Label
 from realign.labellers.verdicts import OVER_BUDGET, Verdicts, by_gap, score_gap
@@ -43,7 +42,7 @@ def gold(pairs: pd.DataFrame, scores: pd.DataFrame, settings: Label) -> pd.DataF
     """The noise-free rule's verdict where the data has a rule, else the second annotator's, else null.
 
     Args:
-        pairs: with texts and rules (questions.with_texts).
+        pairs: with texts and rules (core.pairs.with_texts).
         scores: the scores table.
         settings: the label section.
 
@@ -63,28 +62,3 @@ def gold(pairs: pd.DataFrame, scores: pd.DataFrame, settings: Label) -> pd.DataF
             "gold_gap": np.round(np.abs(gap), 9),
         }
     )
-
-
-def preferences(labels: pd.DataFrame, texts: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame:
-    """Labelled pairs as the preferences table; ties, and pairs of which both are bad, stay out.
-
-    Args:
-        labels: columns pair_id, prompt_id, response_a, response_b, similarity, winner, p_a, labeller.
-        texts: the same pairs with texts (questions.with_texts).
-        responses: the responses table.
-    """
-    rows = labels[labels["winner"].isin(["a", "b"])]
-    rows = rows.merge(texts[["pair_id", "text_a", "text_b", "messages"]], on="pair_id")
-    a_wins = (rows["winner"] == "a").to_numpy()
-    chosen = np.where(a_wins, rows["response_a"], rows["response_b"])
-    rejected = np.where(a_wins, rows["response_b"], rows["response_a"])
-    tokens = responses.set_index("response_id")["tokens"]
-    return rows.assign(
-        chosen_id=chosen,
-        rejected_id=rejected,
-        chosen=np.where(a_wins, rows["text_a"], rows["text_b"]),
-        rejected=np.where(a_wins, rows["text_b"], rows["text_a"]),
-        p_chosen=np.where(a_wins, rows["p_a"], 1 - rows["p_a"]),
-        chosen_tokens=tokens.loc[chosen].to_numpy(),
-        rejected_tokens=tokens.loc[rejected].to_numpy(),
-    )[schemas.PREFERENCES.names]

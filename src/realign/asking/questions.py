@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from realign.core.pairs import with_texts
 from realign.core.params import NO_FILE, Embed, Label
 from realign.core.work import Work
 from realign.embedders.texts import text_vectors
@@ -69,15 +70,3 @@ def question(
         votes=batches.read(what.people),
         known=known_answers.empty() if unnamed else known_answers.read(what.known_pairs),
     )
-
-
-def with_texts(pairs: pd.DataFrame, prompts: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame:
-    """Pairs with what a labeller reads: text_a, text_b, messages, rule."""
-    texts = responses.set_index("response_id")["text"]
-    prompts = prompts.set_index("prompt_id")
-    return pairs.assign(
-        text_a=texts.loc[pairs["response_a"]].to_numpy(),
-        text_b=texts.loc[pairs["response_b"]].to_numpy(),
-        messages=prompts["messages"].loc[pairs["prompt_id"]].to_numpy(),
-        rule=prompts["rule"].loc[pairs["prompt_id"]].to_numpy(),
-    ).reset_index(drop=True)

@@ -321,22 +321,65 @@ ARM_MARGINS = Table(
 )  # fmt: skip
 
 ARM_PICKS = Table(
-    "arm_picks", "Pairs that every arm bought a label for; those of a smaller budget are the first of the larger.",
+    "arm_picks", "Pairs that every arm bought a label for. Those of a smaller budget are the first of the larger, "
+    "except where a strategy learns: its pilot is at most half of the budget.",
     ("strategy", "budget", "seed", "pair_id"),
     (
         *_ARM,
         _PAIR,
         _PROMPT,
         Column("place", INT, "order in which the arm bought it, from 1"),
+        Column("pilot", BOOL, "bought to teach the strategy, before it could pick"),
+        Column("response_a", STRING, "response id shown first"),
+        Column("response_b", STRING, "response id shown second"),
         Column("winner", STRING, "a, b, tie or both_bad"),
+        Column("p_a", FLOAT, "the labeller's probability that a is better"),
+        Column("labeller", STRING, "who judged"),
         Column("gold", STRING, "a, b or tie by the noise-free rule or the second annotator", nullable=True),
         Column("log_length_ratio", FLOAT, "ln(tokens of a / tokens of b)"),
         Column("similarity", FLOAT, "cosine of the two vectors, 5 decimals"),
     ),
 )  # fmt: skip
 
+HELD_OUT = Table(
+    "held_out", "A random pair of each held-out prompt with a known better side, on which every arm is measured.",
+    ("pair_id",),
+    (
+        _PAIR,
+        _PROMPT,
+        Column("better", STRING, "response id of the better one, by gold where there is one, else by label"),
+        Column("worse", STRING, "response id of the other"),
+    ),
+)  # fmt: skip
+
+BASE_ANSWERS = Table(
+    "base_answers", "Held-out prompts answered by the base policy, against which every arm is measured.",
+    ("prompt_id", "sample"),
+    (
+        _PROMPT,
+        Column("sample", INT, "number of the sample within its prompt"),
+        Column("text", STRING, "the base policy's response"),
+        Column("tokens", INT, "length of it"),
+        Column("quality", FLOAT, "the judge's quality of it"),
+    ),
+)  # fmt: skip
+
+ARM_FIGURES = Table(
+    "arm_figures", "What was measured of each strategy at each budget, over all seeds.",
+    ("metric", "strategy", "budget"),
+    (
+        Column("metric", STRING, "what was measured"),
+        Column("strategy", STRING, "the arms' strategy"),
+        Column("budget", INT, "labels that they bought"),
+        Column("value", FLOAT, "the figure, mean over seeds"),
+        Column("low", FLOAT, "lower end of its interval", nullable=True),
+        Column("high", FLOAT, "upper end", nullable=True),
+        Column("spread", FLOAT, "standard deviation over seeds", nullable=True),
+    ),
+)  # fmt: skip
+
 TABLES = (
     PROMPTS, GIVEN, SCORES, RESPONSES, EMBEDDINGS, PILOT, PAIRS, LABELS, PREFERENCES,
     JUDGEMENTS, MARGINS, HISTOGRAM, LENGTHS, CURVE,
-    ARM_ANSWERS, ARM_MARGINS, ARM_PICKS, QUARANTINE,
+    ARM_ANSWERS, ARM_MARGINS, ARM_PICKS, HELD_OUT, BASE_ANSWERS, ARM_FIGURES, QUARANTINE,
 )  # fmt: skip

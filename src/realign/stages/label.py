@@ -11,6 +11,7 @@ import pandas as pd
 
 from realign import asking
 from realign.core import schemas
+from realign.core.pairs import as_preferences
 from realign.core.params import Embed, Label, Validate
 from realign.core.work import Quarantine, Tally, Work
 from realign.labellers.people import agreement_facts
@@ -89,7 +90,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     for outcome in ("tie", "both_bad"):
         part = train[train["winner"] == outcome]
         quarantine.add_all("label", part["pair_id"].tolist(), outcome, part["labeller"].tolist())
-    preferences = asking.preferences(train, asked.judged, inputs.responses)
+    preferences = as_preferences(train, asked.judged, inputs.responses)
     verdict = gate.check(
         frames.preferences(preferences, inputs.validated_train, inputs.prompts),
         suites.preferences(settings.validate),

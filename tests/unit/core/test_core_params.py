@@ -41,7 +41,7 @@ def test_the_shipped_file_loads():
 def test_the_embedded_default_needs_no_hub():
     found = params.check(raw_params())
     sections = [getattr(found, name) for name in type(found).model_fields]
-    assert [s.hub_names() for s in sections if isinstance(s, params.Section)] == [[]] * 10
+    assert [s.hub_names() for s in sections if isinstance(s, params.Section)] == [[]] * 11
 
 
 def test_a_checked_file_cannot_be_changed_any_more():
