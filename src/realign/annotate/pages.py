@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from realign.annotate import texts
-from realign.annotate.store import Assignment
+from realign.annotate.assignment import Assignment
 from realign.core import ids
 
 View = Literal["formatted", "plain", "difference"]

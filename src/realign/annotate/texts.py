@@ -96,7 +96,7 @@ def _words(text: str) -> list[str]:
 @functools.cache
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 100}).enable(["table", "strikethrough"])
-    parser.disable(["link", "image", "autolink", "reference", "html_block", "html_inline"])
+    parser.disable(["link", "image", "autolink", "reference"])
     parser.add_render_rule("fence", _fence)
     return parser
 

@@ -1,6 +1,7 @@
 """Untrusted text: visible as it is, formatted where that is harmless, never alive."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 from annotate_hostile import as_seen, hostile
@@ -26,6 +27,17 @@ def test_markdown_of_hostile_strings_has_harmless_elements_alone():
         assert alive(page) == []
         assert {tag for tag, _ in page.elements} <= texts.TAGS
         assert all(set(attributes) <= {"start"} for _, attributes in page.elements)
+
+
+@pytest.mark.parametrize("gone", ["parser", "sanitiser"])
+def test_either_guard_is_enough_alone(monkeypatch, gone):
+    if gone == "parser":
+        monkeypatch.setattr(texts, "_parser", lambda: SimpleNamespace(render=str))
+    else:
+        monkeypatch.setattr(texts.nh3, "clean", lambda html, **_: html)
+    for text in hostile():
+        if len(text) < texts.LONGEST:
+            assert alive(shown(texts.markdown(text))) == []
 
 
 def test_markdown_hides_nothing_of_what_is_dangerous():
