@@ -137,7 +137,9 @@ def replay(data: Scored, embeddings: pd.DataFrame, plan: Plan, known: Mapping[st
     size = len(everything.prompt_ids)
     _check(plan, size, bool(taught))
     edges = np.linspace(
-        everything.similarity.min(), max(everything.similarity.max(), everything.similarity.min() + 1e-5), BINS + 1
+        everything.similarity.min(),
+        max(everything.similarity.max(), everything.similarity.min() + 1e-5),
+        BINS + 1,
     )
     found = Replayed(
         prompt_ids=everything.prompt_ids,
@@ -254,9 +256,7 @@ def _rest(
         }
     )
     kept = data.responses[data.responses["response_id"].isin(pool.responses[~piloted[pool.owner]])]
-    return candidates(
-        kept, embeddings, pool.seed, pool.options, lessons(table, data.responses, embeddings)
-    )
+    return candidates(kept, embeddings, pool.seed, pool.options, lessons(table, data.responses, embeddings))
 
 
 def _pool(responses: pd.DataFrame, embeddings: pd.DataFrame, plan: Plan) -> Candidates:

@@ -12,7 +12,9 @@ from realign.replay.figures import columns
 from realign.statistics.intervals import Resampling
 from realign.statistics.paired import difference_of_ratios
 
-LENGTH_LIMIT = 1.15  # times random's mean |ln length ratio|: above it a strategy buys its labels with length bias
+LENGTH_LIMIT = (
+    1.15  # times random's mean |ln length ratio|: above it a strategy buys its labels with length bias
+)
 _LEVEL = 0.05
 _FEWEST = 30  # comparable pairs below which nothing is said
 
@@ -48,17 +50,26 @@ def verdict(found: Replayed, rows: dict[str, Json], plan: Plan, how: Resampling)
 
 
 def _sentences(
-    found: Replayed, rows: dict[str, Json], plan: Plan, favourite: str | None, unbiased: str | None, blind: Json | None
+    found: Replayed,
+    rows: dict[str, Json],
+    plan: Plan,
+    favourite: str | None,
+    unbiased: str | None,
+    blind: Json | None,
 ) -> list[str]:
     error = rows[BASELINE]["figures"]["label_error"]
     if error is None or columns(found, BASELINE, "label_error")[1].sum() / plan.draws < _FEWEST:
-        return [f"Fewer than {_FEWEST} pairs have a label that can be checked: this data says nothing about label error."]
+        return [
+            f"Fewer than {_FEWEST} pairs have a label that can be checked: this data says nothing about label error."
+        ]
     said = []
     if favourite is None:
         others = {n: r for n, r in rows.items() if n != BASELINE}
         near = _smallest(list(others), rows)
         nearest = f"; the smallest error is {near}'s, {_against(rows, near)}" if near else ""
-        said.append(f"Not distinguishable: no strategy's label error is below random's on this data{nearest}.")
+        said.append(
+            f"Not distinguishable: no strategy's label error is below random's on this data{nearest}."
+        )
     else:
         said.append(f"This data favours {favourite}: {_against(rows, favourite)}. {_cost(rows, favourite)}")
         if unbiased is None:
@@ -123,9 +134,7 @@ def _blind(found: Replayed, plan: Plan, how: Resampling) -> Json | None:
             for into, part in zip(mixed[key], columns(found, best, key), strict=True):
                 into[~side] = part[~side]
     random = {key: columns(found, BASELINE, key) for key in keys}
-    ratio = {
-        key: (_value(*mixed[key]), _value(*random[key])) for key in keys
-    }
+    ratio = {key: (_value(*mixed[key]), _value(*random[key])) for key in keys}
     difference = difference_of_ratios(*mixed["label_error"], *random["label_error"], how)
     apart, chance = ratio["abs_log_length_ratio"]
     return {
@@ -153,7 +162,9 @@ def _value(above: np.ndarray, below: np.ndarray) -> float:
 
 
 def _smallest(names: list[str], rows: dict[str, Json]) -> str | None:
-    known = [(rows[n]["figures"]["label_error"]["value"], n) for n in names if rows[n]["figures"]["label_error"]]
+    known = [
+        (rows[n]["figures"]["label_error"]["value"], n) for n in names if rows[n]["figures"]["label_error"]
+    ]
     return min(known)[1] if known else None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from realign.core.text import seen
+from realign.core.text import excerpt
 
 
 def render(values: Mapping[str, Any]) -> str:
@@ -19,7 +19,7 @@ def render(values: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"figure": figure, "seen": seen, "percent": percent, "share": share}
+    environment.filters |= {"figure": figure, "seen": excerpt, "percent": percent, "share": share}
     return environment.get_template("page.html").render(values) + "\n"
 
 

@@ -16,11 +16,11 @@ from realign.core.work import Quarantine, Tally, Work
 from realign.embedders.texts import text_vectors
 from realign.labellers import LABELLERS
 from realign.labellers.check import require_accuracy
-from realign.simulation.qualities import qualities
 from realign.labellers.people import agreement_facts
 from realign.labellers.verdicts import OUTCOMES, OVER_BUDGET, Question, Verdicts, by_gap, score_gap
 from realign.ledger import batches
 from realign.quality import frames, gate, suites
+from realign.simulation.qualities import qualities
 from realign.sources import known
 
 _BINS = 20

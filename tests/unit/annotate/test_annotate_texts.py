@@ -8,6 +8,7 @@ from annotate_hostile import as_seen, hostile
 from annotate_page import Page, alive
 
 from realign.annotate import texts
+from realign.core.text import seen
 
 
 def shown(markup):
@@ -84,7 +85,7 @@ def test_a_long_text_is_cut_and_there_as_a_whole_on_request():
 
 
 def test_windows_line_ends_are_line_ends():
-    assert texts.seen("a\r\nb\rc") == "a\nb⟨U+000D⟩c"
+    assert seen("a\r\nb\rc") == "a\nb⟨U+000D⟩c"
 
 
 @pytest.mark.parametrize("text", ["[" * 10**6, "*a " * 10**5, "`a" * 10**5, "_a__b___c" * 10**5, "> " * 10**5,
