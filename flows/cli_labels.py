@@ -40,7 +40,16 @@ def label(
 
     labels.queue(root)
     names = [name.strip() for name in people.split(",") if name.strip()]
-    serve(labels.work(root).queue().parent, settings.label.people, host, port, names, lead, _say, labels.resume_if_served)
+    serve(
+        labels.work(root).queue().parent,
+        settings.label.people,
+        host,
+        port,
+        names,
+        lead,
+        _say,
+        labels.resume_if_served,
+    )
 
 
 @votes_app.command("export")
