@@ -14,7 +14,7 @@ from workspace import Workspace
 
 from realign.core.artifacts import read_json
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("finished")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("labels")]
 
 TOKENS_A_VERDICT = 21  # of the fake's answer, by its own rule
 

@@ -16,7 +16,7 @@ from realign.annotate.store import Store
 from realign.core import artifacts, schemas
 from realign.core.params import People
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("finished")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("labels")]
 
 HUMAN = ("--set", "label.labeller=human", "--set", "audit=[]", "--set", "label.people.min_votes=2")
 PEOPLE = People(min_votes=2, min_share=1.0, gold_share=0.0, repeat_share=0.0, consensus="majority")
