@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +49,7 @@ def label(
         names,
         lead,
         _say,
-        labels.resume_if_served,
+        partial(labels.resume_if_served, _say),
     )
 
 
