@@ -92,8 +92,8 @@ def _sentences(
     control = rows.get("length_gap")
     if control and control["p_holm"] < _LEVEL and control["figures"]["label_error"]["value"] < error["value"]:
         said.append(
-            f"Length alone (length_gap) has label error {control['figures']['label_error']['value']:.3f}: labels are surest "
-            "where lengths differ most, so a small label error alone proves no quality."
+            f"Length alone (length_gap) has label error {control['figures']['label_error']['value']:.3f}: labels are "
+            "surest where lengths differ most, so a small label error alone proves no quality."
         )
     if blind:
         said.append(

@@ -124,6 +124,7 @@ def _ordered(
 
 
 def svg(draw: Callable[[Figure], None], name: str, width: float = 6.4, height: float = 3.2) -> str:
+    """What `draw` draws, in inches, as an <svg> element whose ids begin with `name`."""
     with mpl.rc_context(_STYLE | {"svg.id": name}):
         figure = Figure(figsize=(width, height), layout="constrained")
         draw(figure)

@@ -20,8 +20,16 @@ HOW = Resampling(200, 0.95, 7)
 
 
 def plan(*names, **changes):
-    given = dict(strategies=("random", *names), k=None, draws=3, budget=None, pilot=60, temperatures=(1.0,),
-                 seed=7, options=section("select"))  # fmt: skip
+    given = {
+        "strategies": ("random", *names),
+        "k": None,
+        "draws": 3,
+        "budget": None,
+        "pilot": 60,
+        "temperatures": (1.0,),
+        "seed": 7,
+        "options": section("select"),
+    }
     return Plan(**(given | changes))
 
 

@@ -22,8 +22,18 @@ PARAMS = parameters.check(raw_params())
 
 
 def asked(path, **changes):
-    given = dict(data=path, strategies=("easy", "margin"), k=None, draws=2, budget=None, pilot=20, encoder="hidden_state",
-                 annotator="one", second=None, seed=3)  # fmt: skip
+    given = {
+        "data": path,
+        "strategies": ("easy", "margin"),
+        "k": None,
+        "draws": 2,
+        "budget": None,
+        "pilot": 20,
+        "encoder": "hidden_state",
+        "annotator": "one",
+        "second": None,
+        "seed": 3,
+    }
     return Request(**(given | changes))
 
 
@@ -91,7 +101,9 @@ def test_annotators_are_found_or_asked_for(tmp_path):
 
 def test_one_annotator_under_two_names_is_no_second_opinion():
     one = pd.Series([0.1, 0.2, np.nan], index=list("abc"))
-    scores = pd.DataFrame({"score": one, "gpt": one, "human": one + [0.1, -0.1, 0.0]}, index=list("abc"))
+    scores = pd.DataFrame(
+        {"score": one, "gpt": one, "human": one + np.array([0.1, -0.1, 0.0])}, index=list("abc")
+    )
     assert reading._annotators(scores, "f", None, None) == ("score", "human")
 
 

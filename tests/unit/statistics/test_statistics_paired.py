@@ -43,7 +43,7 @@ def test_the_test_keeps_its_level_where_nothing_differs():
 
 
 def test_a_difference_that_is_there_is_found_and_has_the_right_sign():
-    columns = prompts(np.random.default_rng(3), 2000)
+    columns = prompts(np.random.default_rng(3), 800)
     found = difference_of_ratios(*columns, HOW)
     assert found.high < 0
     assert equal_ratios(*columns, 7) < 0.001
