@@ -15,6 +15,7 @@ from realign.statistics.paired import difference_of_ratios
 LENGTH_LIMIT = (
     1.15  # times random's mean |ln length ratio|: above it a strategy buys its labels with length bias
 )
+CONTROLS = (BASELINE, "length_gap")  # measured beside the others, never recommended
 _LEVEL = 0.05
 _FEWEST = 30  # comparable pairs below which nothing is said
 
@@ -34,7 +35,7 @@ def verdict(found: Replayed, rows: dict[str, Json], plan: Plan, how: Resampling)
     proven = [
         name
         for name, row in rows.items()
-        if name != BASELINE
+        if name not in CONTROLS
         and row["p_holm"] < _LEVEL
         and row["figures"]["label_error"]["value"] < random["label_error"]["value"]
     ]
@@ -64,7 +65,7 @@ def _sentences(
         ]
     said = []
     if favourite is None:
-        others = {n: r for n, r in rows.items() if n != BASELINE}
+        others = {n: r for n, r in rows.items() if n not in CONTROLS}
         near = _smallest(list(others), rows)
         nearest = f"; the smallest error is {near}'s, {_against(rows, near)}" if near else ""
         said.append(
@@ -88,6 +89,12 @@ def _sentences(
     ]  # fmt: skip
     if worse:
         said.append(f"Worse than random: {', '.join(worse)}.")
+    control = rows.get("length_gap")
+    if control and control["p_holm"] < _LEVEL and control["figures"]["label_error"]["value"] < error["value"]:
+        said.append(
+            f"Length alone (length_gap) has label error {control['figures']['label_error']['value']:.3f}: labels are "
+            "surest where lengths differ most, so a small label error alone proves no quality."
+        )
     if blind:
         said.append(
             f"Chosen on one half of the prompts within that limit ({', '.join(blind['chosen'])}) and measured on the "
@@ -152,7 +159,7 @@ def _best_on(found: Replayed, plan: Plan, side: np.ndarray) -> str | None:
         return _value(above[side], below[side])
 
     limit = LENGTH_LIMIT * value(BASELINE, "abs_log_length_ratio")
-    fitting = [n for n in plan.strategies if n != BASELINE and value(n, "abs_log_length_ratio") <= limit]
+    fitting = [n for n in plan.strategies if n not in CONTROLS and value(n, "abs_log_length_ratio") <= limit]
     ranked = sorted((value(n, "label_error"), n) for n in fitting)
     return ranked[0][1] if ranked and np.isfinite(ranked[0][0]) else None
 

@@ -10,8 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from realign.core.text import excerpt
 
 
-def render(values: Mapping[str, Any]) -> str:
-    """The whole page as one HTML text."""
+def render(values: Mapping[str, Any], template: str = "page.html") -> str:
+    """A whole page as one HTML text."""
     environment = Environment(
         loader=PackageLoader("realign", "report"),
         autoescape=True,
@@ -20,7 +20,7 @@ def render(values: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"figure": figure, "seen": excerpt, "percent": percent, "share": share}
-    return environment.get_template("page.html").render(values) + "\n"
+    return environment.get_template(template).render(values) + "\n"
 
 
 def figure(value: Mapping[str, Any] | None, digits: int = 3) -> str:

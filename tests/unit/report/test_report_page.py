@@ -121,7 +121,7 @@ def page(text="plain", title="A run", **changes):
 @pytest.fixture
 def no_charts(monkeypatch):
     """Without pictures, which take longest."""
-    monkeypatch.setattr(charts, "_svg", lambda *_, **__: "<svg></svg>")
+    monkeypatch.setattr(charts, "svg", lambda *_, **__: "<svg></svg>")
 
 
 @pytest.fixture(scope="module")
