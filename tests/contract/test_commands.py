@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from flows.cli import app
 
 HOME = Path(__file__).parents[2]
-DOCUMENTS = [HOME / name for name in ("README.md", "CONTRIBUTING.md", "docs/operations.md", "docs/labels.md", "docs/results.md")]
+NAMES = ("README.md", "CONTRIBUTING.md", "docs/operations.md", "docs/labels.md", "docs/results.md")
+DOCUMENTS = [HOME / name for name in NAMES]
 
 
 def test_help_answers_within_a_second() -> None:
