@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -40,7 +41,16 @@ def label(
 
     labels.queue(root)
     names = [name.strip() for name in people.split(",") if name.strip()]
-    serve(labels.work(root).queue().parent, settings.label.people, host, port, names, lead, _say, labels.resume_if_served)
+    serve(
+        labels.work(root).queue().parent,
+        settings.label.people,
+        host,
+        port,
+        names,
+        lead,
+        _say,
+        partial(labels.resume_if_served, _say),
+    )
 
 
 @votes_app.command("export")

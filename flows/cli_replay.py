@@ -23,21 +23,31 @@ _COLUMNS = (
 
 
 def replay(
-    data: Annotated[Path, typer.Argument(help="Scored responses, JSON lines of the multi shape (data/README.md).")],
-    strategies: Annotated[str | None, typer.Option(help="Names, with commas; all where none is named.")] = None,
+    data: Annotated[
+        Path, typer.Argument(help="Scored responses, JSON lines of the multi shape (data/README.md).")
+    ],
+    strategies: Annotated[
+        str | None, typer.Option(help="Names, with commas; all where none is named.")
+    ] = None,
     k: Annotated[int | None, typer.Option(min=2, help="Responses sampled of each prompt; all.")] = None,
-    draws: Annotated[int, typer.Option(min=1, help="How often responses, pilot and random picks are drawn.")] = 20,
+    draws: Annotated[
+        int, typer.Option(min=1, help="How often responses, pilot and random picks are drawn.")
+    ] = 20,
     budget: Annotated[
-        int | None, typer.Option(min=1, help="Labels each strategy may buy, its pilot included; one of every prompt.")
+        int | None,
+        typer.Option(min=1, help="Labels each strategy may buy, its pilot included; one of every prompt."),
     ] = None,
     pilot: Annotated[
         int, typer.Option(min=1, help="Prompts with a random pair labelled first, for strategies that learn.")
     ] = 160,
     encoder: Annotated[
-        str | None, typer.Option(help="minilm, hidden_state or a sentence encoder's folder; as in params.yaml.")
+        str | None,
+        typer.Option(help="minilm, hidden_state or a sentence encoder's folder; as in params.yaml."),
     ] = None,
     annotator: Annotated[str | None, typer.Option(help="Whose scores label.")] = None,
-    second: Annotated[str | None, typer.Option(help="Whose scores check the labels; none for nobody's.")] = None,
+    second: Annotated[
+        str | None, typer.Option(help="Whose scores check the labels; none for nobody's.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of everything drawn; as in params.yaml.")] = None,
     json_: Annotated[Path | None, typer.Option("--json", help="Write all figures to this file.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with charts to this file.")] = None,
@@ -64,7 +74,9 @@ def replay(
 def show(result: dict[str, Any]) -> None:
     """Print the table and the verdict."""
     told, about = result["settings"], result["data"]
-    table = Table(title=f"{about['name']}: {about['prompts']} prompts, {told['draws']} draws", title_justify="left")
+    table = Table(
+        title=f"{about['name']}: {about['prompts']} prompts, {told['draws']} draws", title_justify="left"
+    )
     table.add_column("strategy")
     for title, _ in _COLUMNS:
         table.add_column(title, justify="right")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -161,12 +162,17 @@ def queue(root: Path) -> pd.DataFrame:
     return artifacts.read_table(path, schemas.QUEUE)
 
 
-def resume_if_served() -> None:
+def resume_if_served(say: Callable[[str], None]) -> None:
     """What the page does when the last vote is in: a waiting run goes on, where a Prefect server is named."""
-    import os
-
-    if os.environ.get("PREFECT_API_URL"):
-        resume_waiting()
+    address = os.environ.get("PREFECT_API_URL")
+    if not address:
+        return
+    try:
+        resumed = resume_waiting()
+    except Exception as error:  # whatever a client of another machine's server may raise: the vote is safe
+        say(f"all votes are in, but {address} could not be told ({error}); resume the run in the Prefect UI")
+    else:
+        say(f"all votes are in; {resumed} waiting run(s) resumed at {address}")
 
 
 def ledger_stats(root: Path) -> pd.DataFrame:

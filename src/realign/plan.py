@@ -54,9 +54,10 @@ def run(root: Path, params: Params, labeller: str | None, probe: int) -> dict[st
     """
     told = with_labeller(params, labeller)
     pairs, texts = _pairs(root, told)
+    in_run = pairs["strategy"].isin([told.strategy, *told.audit]) | (pairs["purpose"] == "holdout")
     work = Work(root / WORK, "label")
     if probe and told.label.machine == "llm_judge":
-        first = in_order(texts["pair_id"])[:probe]
+        first = in_order(pairs["pair_id"][in_run].unique())[:probe]
         judge(
             docket.docket(texts[texts["pair_id"].isin(first)], told.label),
             work.ledger(),
@@ -74,8 +75,7 @@ def run(root: Path, params: Params, labeller: str | None, probe: int) -> dict[st
     train = pairs[pairs["purpose"] != "holdout"]
     holdout = pairs[pairs["purpose"] == "holdout"]
     wanted = {name: pd.concat([part, holdout]) for name, part in train.groupby("strategy", sort=False)}
-    whole = train[train["strategy"].isin([told.strategy, *told.audit])]
-    wanted["this run"] = pd.concat([whole, holdout])
+    wanted["this run"] = pairs[in_run]
     rows = [
         _row(str(name), part, told, judged, rates, seconds, votes, _machine_minutes(root))
         for name, part in wanted.items()

@@ -6,8 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import prefect_server
 import pytest
 from filelock import FileLock
 from workspace import Workspace, fresh
@@ -64,3 +66,10 @@ def _make(workspace: Workspace) -> None:
     (folder / "output.txt").write_text(done.stdout)
     assert done.returncode == 0, done.stdout[-4000:]
     workspace.commit("first run")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """The address of a Prefect server of this test's own."""
+    with prefect_server.running(tmp_path / "server-home") as address:
+        yield address

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,10 +64,10 @@ class Keys:
 def secret(path: Path) -> str:
     """The secret in a file that only its owner can read; made where there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii")
+    handle, name = tempfile.mkstemp(dir=path.parent)  # mode 0600
     with os.fdopen(handle, "w", encoding="ascii") as stream:
         stream.write(secrets.token_urlsafe(32))
+    with contextlib.suppress(FileExistsError):
+        os.link(name, path)  # whole or not at all, and never over another's
+    Path(name).unlink()
     return path.read_text(encoding="ascii")

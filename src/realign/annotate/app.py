@@ -17,8 +17,9 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 
 from realign.annotate import guard, pages
 from realign.annotate.access import SESSION_DAYS, Keys, Session
+from realign.annotate.assignment import Answered, Choice, NotAssigned, Person, Showing
 from realign.annotate.overview import Overview
-from realign.annotate.store import Answered, Choice, NotAssigned, Person, Showing, Store
+from realign.annotate.store import Store
 from realign.core.params import People
 
 COOKIE = "realign_session"
@@ -202,6 +203,11 @@ def _vote(form: Form, desk: AtDesk, after: BackgroundTasks) -> Response:
 @_router.post("/skip")
 def _skip(form: Form, desk: AtDesk) -> Response:
     desk.store.skip(form.person.name, _read(_Answer, form).showing)
+    return _onwards(form)
+
+
+@_router.post("/stay")
+def _stay(form: Form) -> Response:
     return _onwards(form)
 
 

@@ -24,6 +24,7 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS events (event INTEGER PRIMARY KEY AUTOINCREMENT, person TEXT NOT NULL, "
     "pair_id TEXT NOT NULL, occasion INTEGER NOT NULL, round INTEGER NOT NULL, kind TEXT NOT NULL, winner TEXT, "
     "confidence INTEGER, comment TEXT, shown_at REAL NOT NULL, given_at REAL NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS by_person ON events (person, event)",
     "CREATE UNIQUE INDEX IF NOT EXISTS once ON events (person, pair_id, occasion, round, kind = 'undo')",
 )
 

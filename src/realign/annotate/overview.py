@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any, Literal
 
 import pandas as pd
@@ -17,10 +18,14 @@ DISPUTES = 20
 """Pairs in dispute that the page shows."""
 
 _CONFIDENCE, _RESAMPLES, _SEED = 0.95, 500, 0
+_REST = 10  # times as long as the figures take, in which people's pages have the processor to themselves
 
 
 class Overview:
-    """Figures over the votes so far, made anew only when an answer has come in since.
+    """Figures over the votes so far.
+
+    They are made anew when an answer has come in, but not all the time: where they take a second, they
+    may be ten seconds old.
 
     Args:
         store: where the votes are.
@@ -31,7 +36,8 @@ class Overview:
         self._store = store
         self._people = people
         self._lock = threading.Lock()
-        self._made: tuple[int, dict[str, Any]] = (-1, {})
+        self._made: dict[str, Any] = {}
+        self._version, self._until = -1, 0.0
 
     def facts(self) -> dict[str, Any]:
         """What the template shows."""
@@ -61,10 +67,12 @@ class Overview:
 
     def _current(self) -> dict[str, Any]:
         with self._lock:
-            version = self._store.version()
-            if self._made[0] != version:
-                self._made = (version, self._figures())
-            return self._made[1]
+            began, version = time.monotonic(), self._store.version()
+            if version != self._version and began >= self._until:
+                self._made, self._version = self._figures(), version
+                now = time.monotonic()
+                self._until = now + _REST * (now - began)
+            return self._made
 
     def _figures(self) -> dict[str, Any]:
         votes, known = self._store.votes(), self._store.known()

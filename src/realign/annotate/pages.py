@@ -9,8 +9,9 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from realign.annotate import texts
-from realign.annotate.store import Assignment
+from realign.annotate.assignment import Assignment
 from realign.core import ids
+from realign.core.text import seen
 
 View = Literal["formatted", "plain", "difference"]
 
@@ -73,5 +74,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"seen": texts.seen, "cut": texts.cut, "plain": texts.plain, "duration": duration}
+    environment.filters |= {"seen": seen, "plain": texts.plain, "duration": duration}
     return environment

@@ -39,8 +39,8 @@ class Pick:
 def pick(
     asked: Iterable[Standing],
     gold: Iterable[str],
-    answered: Sequence[str],
-    repeated: set[str],
+    answered: Iterable[str],
+    repeated: Iterable[str],
     person: str,
     position: int,
     people: People,
@@ -48,6 +48,8 @@ def pick(
     """The next pair for a person; None when no pair waits for a vote of theirs.
 
     Hidden checks and repeats are only mixed in while real work is left: alone they are worth nothing.
+
+    All that can be read lazily is: of a large batch little is ever needed.
 
     Args:
         asked: pairs without a known answer that the person has not seen, the most valuable first.
@@ -64,7 +66,7 @@ def pick(
     kind = turn(person, position, people)
     if kind == "gold" and (hidden := next(iter(gold), None)) is not None:
         return Pick(hidden, 0)
-    if kind == "repeat" and (again := repeat(answered, repeated, person)) is not None:
+    if kind == "repeat" and (again := repeat(list(answered), set(repeated), person)) is not None:
         return Pick(again, 1)
     return Pick(wanted, 0)
 

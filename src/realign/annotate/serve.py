@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -65,10 +66,8 @@ def serve(
     app = create_app(store, people, secret, known, on_done=on_done)
     # no access log: links are secrets, and stand in it
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
-    try:
+    with contextlib.closing(store), contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
-    finally:
-        store.close()
 
 
 def _invite(store: Store, keys: access.Keys, names: Sequence[str], lead: str, address: str) -> list[str]:

@@ -10,14 +10,23 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from realign.annotate import queue, verdicts
+from realign.annotate.assignment import (
+    Answered,
+    Assignment,
+    Choice,
+    NotAssigned,
+    Person,
+    Progress,
+    Role,
+    Showing,
+)
 from realign.annotate.database import Database
 from realign.core.params import People
 from realign.core.schemas import QUEUE
@@ -25,14 +34,9 @@ from realign.core.schemas import QUEUE
 LEASE = 30 * 60.0
 """Seconds for which a pair that somebody looks at is not handed to others; nobody counts as slower."""
 
-Role = Literal["annotator", "lead"]
-Choice = Literal["left", "right", "tie", "both_bad"]
-
 _MINE = "person = :person AND pair_id = :pair AND occasion = :occasion"
-_HOLDS = "assignments a JOIN events e USING (person, pair_id, occasion, round) JOIN pairs p USING (pair_id)"
-_UNSEEN = (
-    "p.asked AND NOT EXISTS (SELECT 1 FROM assignments m WHERE m.person = :person AND m.pair_id = p.pair_id)"
-)
+_HOLDS = "events e CROSS JOIN assignments a USING (person, pair_id, occasion, round) CROSS JOIN pairs p USING (pair_id)"
+_UNSEEN = "p.asked = 1 AND NOT EXISTS (SELECT 1 FROM assignments m WHERE m.person = :person AND m.pair_id = p.pair_id)"
 _STANDING = (
     "SELECT p.pair_id, (SELECT count(*) FROM assignments a WHERE a.pair_id = p.pair_id AND a.occasion = 0 "
     "AND (a.state = 'voted' OR (a.state = 'open' AND a.leased_until > :now))) AS taken FROM pairs p "
@@ -41,9 +45,14 @@ _STANDING = (
 _GOLD = (
     f"SELECT p.pair_id FROM pairs p WHERE p.known IS NOT NULL AND {_UNSEEN} ORDER BY p.value DESC, p.pair_id"
 )
+_FIRST = (
+    f"SELECT pair_id FROM {_HOLDS} WHERE e.person = :person AND a.state = 'voted' AND e.kind = 'vote' "
+    "AND e.occasion = 0 AND p.asked = 1 AND p.known IS NULL ORDER BY e.event"
+)
+_AGAIN = "SELECT pair_id FROM assignments WHERE person = :person AND occasion > 0"
 _COUNTS = (
     "SELECT p.pair_id, (SELECT count(*) FROM assignments a WHERE a.pair_id = p.pair_id AND a.occasion = 0 "
-    "AND a.state = 'voted') AS votes FROM pairs p WHERE p.asked AND p.known IS NULL"
+    "AND a.state = 'voted') AS votes FROM pairs p WHERE p.asked = 1 AND p.known IS NULL"
 )
 _TALLY = (
     "SELECT p.name, p.role, p.welcome, "
@@ -52,71 +61,6 @@ _TALLY = (
     "(SELECT count(*) FROM events e WHERE e.person = p.name AND e.kind = 'undo'), "
     "(SELECT max(e.given_at) FROM events e WHERE e.person = p.name) AS last FROM people p ORDER BY p.name"
 )
-
-
-class NotAssigned(Exception):
-    """The person was never given this pair."""
-
-
-class Answered(Exception):
-    """This showing of the pair has its answer: the form was sent twice, or is an old one."""
-
-
-@dataclass(frozen=True)
-class Showing:
-    """One showing of a pair to a person: what an answer is an answer to.
-
-    Attributes:
-        pair_id: the pair.
-        occasion: 0; 1 where the person is asked again on purpose, with the sides swapped.
-        round: grows with every undo.
-    """
-
-    pair_id: str
-    occasion: int
-    round: int
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """A pair in front of a person.
-
-    Attributes:
-        showing: what an answer has to name.
-        messages: JSON of the conversation.
-        left: text of the response on the left.
-        right: text of the response on the right.
-    """
-
-    showing: Showing
-    messages: str
-    left: str
-    right: str
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody with a link."""
-
-    name: str
-    role: Role
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a person is in this batch.
-
-    Attributes:
-        answered: answers that hold.
-        to_go: about how many pairs they would still be shown.
-        skipped: pairs that they passed on.
-        seconds: what a pair takes them, median of the last 50 answers; None before the first.
-    """
-
-    answered: int
-    to_go: int
-    skipped: int
-    seconds: float | None
 
 
 class Store:
@@ -233,7 +177,7 @@ class Store:
         with self._db.whole() as db:
             skipped = self._db.all(
                 "SELECT a.* FROM assignments a JOIN pairs p USING (pair_id) WHERE a.person = :person "
-                "AND a.state = 'skipped' AND p.asked ORDER BY p.value, p.pair_id DESC",
+                "AND a.state = 'skipped' AND p.asked = 1 ORDER BY p.value, p.pair_id DESC",
                 person=person,
             )
             for row in skipped:
@@ -252,11 +196,13 @@ class Store:
         """How far a person is, and how fast."""
         rows = self._db.all(
             "SELECT a.state, count(*) FROM assignments a JOIN pairs p USING (pair_id) "
-            "WHERE a.person = :person AND p.asked GROUP BY a.state", person=person,
+            "WHERE a.person = :person AND p.asked = 1 GROUP BY a.state", person=person,
         )  # fmt: skip
         states = {state: count for state, count in rows}  # noqa: C416 (rows are no tuples)
-        standing = self._db.all(_STANDING, person=person, now=self._clock())
-        waiting = sum(taken < people.min_votes for _, taken in standing)
+        waiting = self._db.all(
+            f"SELECT count(*) FROM ({_STANDING}) WHERE taken < :enough",
+            person=person, now=self._clock(), enough=people.min_votes,
+        )[0][0]  # fmt: skip
         times = self._db.all(
             "SELECT min(given_at - shown_at, :most) FROM events WHERE person = :person AND kind = 'vote' "
             "ORDER BY event DESC LIMIT 50", person=person, most=LEASE,
@@ -326,27 +272,24 @@ class Store:
     def _in_front(self, person: str) -> sqlite3.Row | None:
         return self._db.one(
             "SELECT a.*, p.messages, p.text_a, p.text_b FROM assignments a JOIN pairs p USING (pair_id) "
-            "WHERE a.person = :person AND a.state = 'open' AND p.asked ORDER BY a.place DESC LIMIT 1",
+            "WHERE a.person = :person AND a.state = 'open' AND p.asked = 1 ORDER BY a.place DESC LIMIT 1",
             person=person,
         )
 
     def _assign(self, db: sqlite3.Connection, person: str, people: People, now: float) -> None:
         """Put the next pair, if any, in front of a person who has none."""
-        mine = {"person": person, "now": now}
-        first = self._db.all(
-            f"SELECT pair_id FROM {_HOLDS} WHERE a.person = :person AND a.state = 'voted' AND e.kind = 'vote' "
-            "AND a.occasion = 0 AND p.asked AND p.known IS NULL ORDER BY e.event", person=person,
-        )  # fmt: skip
-        given = self._db.all(
-            "SELECT pair_id, occasion FROM assignments WHERE person = :person", person=person
-        )
+        (position,) = db.execute("SELECT count(*) FROM assignments WHERE person = ?", (person,)).fetchone()
+
+        def each(line: str) -> Iterator[Any]:
+            yield from db.execute(line, {"person": person, "now": now})
+
         found = queue.pick(
-            asked=(queue.Standing(*row) for row in db.execute(_STANDING, mine)),
-            gold=(pair for (pair,) in db.execute(_GOLD, mine)),
-            answered=[pair for (pair,) in first],
-            repeated={pair for pair, occasion in given if occasion},
+            asked=(queue.Standing(*row) for row in each(_STANDING)),
+            gold=(pair for (pair,) in each(_GOLD)),
+            answered=(pair for (pair,) in each(_FIRST)),
+            repeated=(pair for (pair,) in each(_AGAIN)),
             person=person,
-            position=len(given),
+            position=position,
             people=people,
         )
         if found is not None:
@@ -369,8 +312,8 @@ class Store:
 
     def _last(self, person: str) -> sqlite3.Row | None:
         return self._db.one(
-            f"SELECT a.*, e.kind, e.winner FROM {_HOLDS} WHERE a.person = :person AND e.kind != 'undo' "
-            "AND a.state IN ('voted', 'skipped') AND p.asked ORDER BY e.event DESC LIMIT 1",
+            f"SELECT a.*, e.kind, e.winner FROM {_HOLDS} WHERE e.person = :person AND e.kind != 'undo' "
+            "AND a.state IN ('voted', 'skipped') AND p.asked = 1 ORDER BY e.event DESC LIMIT 1",
             person=person,
         )
 

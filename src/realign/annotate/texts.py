@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-import unicodedata
 from typing import Any
 
 import nh3
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
+
+from realign.core.text import cut, seen
 
 LONGEST = 20_000
 """Characters of a text that a view shows at first: markdown of more could keep the browser busy."""
@@ -25,41 +26,18 @@ TAGS = {
 }  # fmt: skip
 
 
-class _Marks(dict[int, str]):
-    """For `str.translate`: characters that are not seen, but act, as their code."""
-
-    def __missing__(self, code: int) -> str:
-        character = chr(code)
-        hidden = character not in "\n\t" and unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs")
-        self[code] = f"⟨U+{code:04X}⟩" if hidden else character
-        return self[code]
-
-
-_MARKS = _Marks()
-
-
-def seen(text: str) -> str:
-    """Control, direction and zero-width characters as their code; a Windows line end is a line end."""
-    return text.replace("\r\n", "\n").translate(_MARKS)
-
-
-def cut(text: str, longest: int = LONGEST) -> str:
-    """The beginning of a long text."""
-    return text if len(text) <= longest else text[:longest] + " …"
-
-
 def markdown(text: str) -> Markup:
     """A response as its writer meant it to look. Links, images and HTML stay as they are written.
 
     A reader who judges a link wants to see where it leads; and nothing may be fetched or clicked.
     """
-    html = _parser().render(cut(seen(text)))
+    html = _parser().render(cut(seen(text), LONGEST))
     return Markup(nh3.clean(html, tags=TAGS, attributes={"ol": {"start"}}, link_rel=None))
 
 
 def plain(text: str, whole: bool = False) -> Markup:
     """A text as it was written, character by character."""
-    shown = seen(text) if whole else cut(seen(text[: LONGEST + 1]))
+    shown = seen(text) if whole else cut(seen(text[: LONGEST + 1]), LONGEST)
     return Markup("").join(Markup("<pre>{}</pre>").format(part) for part in _parts(shown))
 
 
@@ -89,14 +67,14 @@ def _parts(text: str) -> list[str]:
 
 
 def _words(text: str) -> list[str]:
-    found = re.findall(r"\S+\s*|\s+", cut(seen(text[: LONGEST + 1])))
+    found = re.findall(r"\S+\s*|\s+", cut(seen(text[: LONGEST + 1]), LONGEST))
     return found if len(found) <= COMPARED else [*found[:COMPARED], " …"]
 
 
 @functools.cache
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 100}).enable(["table", "strikethrough"])
-    parser.disable(["link", "image", "autolink", "reference", "html_block", "html_inline"])
+    parser.disable(["link", "image", "autolink", "reference"])
     parser.add_render_rule("fence", _fence)
     return parser
 

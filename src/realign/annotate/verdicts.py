@@ -17,7 +17,7 @@ INSTRUCTION = "1"
 """Version of what the page tells people to do. Raise it when the question changes: votes then differ."""
 FINGERPRINT = ids.digest("human", INSTRUCTION)
 
-_TYPES = {"string": "str", "int64": "int64", "double": "float64"}
+_TYPES = {"string": "str", "int64": "int64", "double": "float64", "bool": "boolean"}
 
 
 def frame(votes: Iterable[dict[str, Any]]) -> pd.DataFrame:
@@ -28,8 +28,8 @@ def frame(votes: Iterable[dict[str, Any]]) -> pd.DataFrame:
             confidence, rationale, seconds, given_at (seconds since the epoch).
     """
     found = pd.DataFrame([_verdict(vote) for vote in votes], columns=VERDICTS.names)
-    plain = {c.name: _TYPES[str(c.type)] for c in VERDICTS.columns if not c.nullable}
-    found = found.astype(plain | {"confidence": "Int64", "consistent": "boolean"})
+    types = {c.name: _TYPES[str(c.type)] for c in VERDICTS.columns}
+    found = found.astype(types | {"confidence": "Int64"})
     return found.sort_values("verdict_id", kind="stable").reset_index(drop=True)
 
 

@@ -25,6 +25,8 @@ _BLOCK = {
     "DO_NOT_TRACK": "1",
     "DVC_NO_ANALYTICS": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # A busy machine takes longer than Prefect's 20 seconds to start its server.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     "GX_ANALYTICS_ENABLED": "false",
     "TRANSFORMERS_VERBOSITY": "error",
     "MPLBACKEND": "Agg",

@@ -167,6 +167,7 @@ class Select(Section):
     mix: dict[Name, Positive]
     mid: Annotated[list[Share], Field(min_length=2, max_length=2)]
     matched_length: Annotated[float, Field(ge=1)]
+    length_bound: Positive
     pilot: Pilot
 
 

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import unicodedata
 
-_LONGEST = 1200
+_EXCERPT = 1200
+
+
+class _Marks(dict[int, str]):
+    """For `str.translate`: characters that are not seen, but act, as their code."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        hidden = character not in "\n\t" and unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs")
+        self[code] = f"⟨U+{code:04X}⟩" if hidden else character
+        return self[code]
+
+
+_MARKS = _Marks()
 
 
 def seen(text: str) -> str:
-    """Untrusted text made visible: control and direction characters show as their code, long is cut."""
-    cut = text[:_LONGEST] + (" …" if len(text) > _LONGEST else "")
-    return "".join(
-        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs") else f"⟨U+{ord(c):04X}⟩"
-        for c in cut
-    )
+    """Control, direction and zero-width characters as their code; a Windows line end is a line end."""
+    return text.replace("\r\n", "\n").translate(_MARKS)
+
+
+def cut(text: str, longest: int) -> str:
+    """The beginning of a long text."""
+    return text if len(text) <= longest else text[:longest] + " …"
+
+
+def excerpt(text: str) -> str:
+    """The beginning of an untrusted text, every character of it visible."""
+    return seen(cut(text, _EXCERPT))

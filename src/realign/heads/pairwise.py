@@ -18,6 +18,7 @@ head that did not see it. All other prompts are scored by the head that saw ever
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,14 +37,21 @@ class Head:
     Attributes:
         weights: shape (d,).
         alpha: the ridge penalty that generalised best (leave-one-out); inf where nothing was learned.
+        length: quality per unit of log length, where length is a covariate; else 0.
     """
 
     weights: np.ndarray
     alpha: float
+    length: float = 0.0
 
-    def gap(self, vectors_a: np.ndarray, vectors_b: np.ndarray) -> np.ndarray:
-        """Predicted quality of a minus that of b, in the target's units. (n, d), (n, d) -> (n,)."""
-        return np.asarray(np.round((vectors_a - vectors_b) @ self.weights, _DECIMALS) + 0.0)
+    def gap(
+        self, vectors_a: np.ndarray, vectors_b: np.ndarray, log_length_ratio: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Predicted quality of a minus that of b, in the target's units. (n, d), (n, d), (n,) -> (n,)."""
+        found = (vectors_a - vectors_b) @ self.weights
+        if log_length_ratio is not None:
+            found = found + self.length * log_length_ratio
+        return np.asarray(np.round(found, _DECIMALS) + 0.0)
 
 
 @dataclass(frozen=True)
@@ -62,29 +70,43 @@ class CrossFitted:
     labelled: frozenset[str]
     slope: float
 
-    def gap(self, vectors_a: np.ndarray, vectors_b: np.ndarray, prompt_ids: np.ndarray) -> np.ndarray:
+    def gap(
+        self,
+        vectors_a: np.ndarray,
+        vectors_b: np.ndarray,
+        prompt_ids: np.ndarray,
+        log_length_ratio: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Predicted quality of a minus that of b, in the target's units.
 
         Args:
             vectors_a: shape (n, d).
             vectors_b: shape (n, d).
             prompt_ids: the prompt of each pair. Shape (n,).
+            log_length_ratio: ln(tokens of a / tokens of b), for heads with length as a covariate. Shape (n,).
 
         Returns:
             Shape (n,), 6 decimals.
         """
-        found = self.whole.gap(vectors_a, vectors_b)
+        lengths = np.zeros(len(prompt_ids)) if log_length_ratio is None else log_length_ratio
+        found = self.whole.gap(vectors_a, vectors_b, lengths)
         of = np.array([fold(p, len(self.folds)) if p in self.labelled else -1 for p in prompt_ids], dtype=int)
         for number, head in enumerate(self.folds):
             rows = of == number
-            found[rows] = head.gap(vectors_a[rows], vectors_b[rows])
+            found[rows] = head.gap(vectors_a[rows], vectors_b[rows], lengths[rows])
         return found
 
-    def p_a(self, vectors_a: np.ndarray, vectors_b: np.ndarray, prompt_ids: np.ndarray) -> np.ndarray:
-        """Probability that a is better. (n, d), (n, d), (n,) -> (n,)."""
+    def p_a(
+        self,
+        vectors_a: np.ndarray,
+        vectors_b: np.ndarray,
+        prompt_ids: np.ndarray,
+        log_length_ratio: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Probability that a is better; arguments as of `gap`. Shape (n,)."""
         from scipy.special import expit
 
-        return np.asarray(expit(self.slope * self.gap(vectors_a, vectors_b, prompt_ids)))
+        return np.asarray(expit(self.slope * self.gap(vectors_a, vectors_b, prompt_ids, log_length_ratio)))
 
 
 def target(p_a: np.ndarray) -> np.ndarray:
@@ -102,6 +124,7 @@ def fit(
     vectors_b: np.ndarray,
     target: np.ndarray,
     log_length_ratio: np.ndarray | None = None,
+    covariate: bool = False,
 ) -> Head:
     """Ridge regression of the target on e_a - e_b, without intercept: swapping a and b swaps the sign.
 
@@ -113,6 +136,8 @@ def fit(
         target: from -1 to 1, see `target`. Shape (n,).
         log_length_ratio: ln(tokens of a / tokens of b); its least-squares effect is taken out of the
             target first, so that the head learns what length does not say. Shape (n,).
+        covariate: length gets a coefficient of its own instead, without penalty, fitted together with the
+            weights (by partialling it out of both sides, Frisch and Waugh 1933; Lovell 1963).
 
     Returns:
         The head; one whose gaps are all 0 where there are fewer than 10 pairs or no difference.
@@ -122,13 +147,18 @@ def fit(
     aim = target if log_length_ratio is None else without_length(target, log_length_ratio)
     difference = np.asarray(vectors_a, dtype=np.float64) - np.asarray(vectors_b, dtype=np.float64)
     scale = np.sqrt((difference**2).mean(0)) if len(difference) else np.zeros(difference.shape[1])
+    if covariate and log_length_ratio is not None:
+        difference = without_length(difference, log_length_ratio)
     alive = scale > 1e-12 * max(1.0, float(scale.max(initial=0.0)))
     if len(aim) < FEWEST or not alive.any() or not np.any(aim):
         return Head(np.zeros(difference.shape[1]), float("inf"))
     model = RidgeCV(alphas=ALPHAS, fit_intercept=False).fit(difference[:, alive] / scale[alive], aim)
     weights = np.zeros(difference.shape[1])
     weights[alive] = model.coef_ / scale[alive]
-    return Head(weights, float(model.alpha_))
+    if not (covariate and log_length_ratio is not None):
+        return Head(weights, float(model.alpha_))
+    left = target - (vectors_a - vectors_b) @ weights
+    return Head(weights, float(model.alpha_), _slope_of(left, log_length_ratio))
 
 
 def cross_fit(
@@ -138,6 +168,7 @@ def cross_fit(
     prompt_ids: np.ndarray,
     log_length_ratio: np.ndarray | None = None,
     folds: int = FOLDS,
+    covariate: bool = False,
 ) -> CrossFitted:
     """One head for new prompts, and one a fold for the labelled ones.
 
@@ -148,26 +179,29 @@ def cross_fit(
         prompt_ids: the prompt of each pair; all pairs of a prompt share a fold. Shape (n,).
         log_length_ratio: as in `fit`. Shape (n,).
         folds: how many.
+        covariate: as in `fit`.
     """
     of = np.array([fold(str(p), folds) for p in prompt_ids], dtype=int)
 
     def trained(rows: np.ndarray) -> Head:
         lengths = None if log_length_ratio is None else log_length_ratio[rows]
-        return fit(vectors_a[rows], vectors_b[rows], target[rows], lengths)
+        return fit(vectors_a[rows], vectors_b[rows], target[rows], lengths, covariate)
 
     heads = tuple(trained(of != number) for number in range(folds))
     labelled = frozenset(str(p) for p in prompt_ids)
     plain = CrossFitted(trained(np.ones(len(of), dtype=bool)), heads, labelled, 0.0)
-    gaps = plain.gap(np.asarray(vectors_a), np.asarray(vectors_b), np.asarray(prompt_ids))
+    gaps = plain.gap(np.asarray(vectors_a), np.asarray(vectors_b), np.asarray(prompt_ids), log_length_ratio)
     return CrossFitted(plain.whole, heads, labelled, _slope(gaps, target))
 
 
-def without_length(target: np.ndarray, log_length_ratio: np.ndarray) -> np.ndarray:
-    """What is left of the target after regression on the log length ratio, through the origin. (n,)."""
+def without_length(values: np.ndarray, log_length_ratio: np.ndarray) -> np.ndarray:
+    """What is left of values after regression on the log length ratio, through the origin. (n,) or (n, d)."""
+    return np.asarray(values - np.multiply.outer(log_length_ratio, _slope_of(values, log_length_ratio)))
+
+
+def _slope_of(values: np.ndarray, log_length_ratio: np.ndarray) -> Any:
     power = float(log_length_ratio @ log_length_ratio)
-    return np.asarray(
-        target - (float(target @ log_length_ratio) / power if power else 0.0) * log_length_ratio
-    )
+    return (log_length_ratio @ values) / power if power else 0.0 * values.sum(0)
 
 
 def _slope(gaps: np.ndarray, target: np.ndarray) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from realign.judging.budget import Cost, reserve
 from realign.judging.buy import Outcome, Wanted, buy
 from realign.judging.docket import Docket, Known, known, paid_for
 from realign.judging.orders import verdicts
+from realign.judging.writer import Writer
 from realign.ledger import batches
 from realign.ledger.store import Answer, Ledger
 
@@ -82,20 +82,14 @@ async def _asked(cases: Docket, so_far: Known, path: Path, bar: tqdm[None]) -> O
     def price(answer: Answer) -> Cost:
         return Cost(answer.calls, cases.brief.money(answer.tokens_in, answer.tokens_out))
 
-    # A thread of its own writes: while the disk confirms one answer, the next ones arrive.
-    with ThreadPoolExecutor(1) as writer:
-        here = partial(asyncio.get_running_loop().run_in_executor, writer)
-        ledger = await here(Ledger, path)
+    async with Server(cases.brief) as server, Writer(path) as writer:
 
         async def keep(answer: Answer) -> None:
-            await here(ledger.put_answer, answer)
+            await writer.keep(answer)
             bar.update(1)
 
-        try:
-            async with Server(cases.brief) as server:
-                return await buy(wanted, cases.budget, cases.brief.judge.concurrency, server.ask, keep, price)
-        finally:
-            await here(ledger.close)
+        at_once = cases.brief.judge.concurrency
+        return await buy(wanted, cases.budget, at_once, server.ask, keep, price)
 
 
 def _settle(cases: Docket, so_far: Known, ledger: Ledger) -> None:

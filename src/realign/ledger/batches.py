@@ -86,7 +86,9 @@ def verify(folder: Path) -> list[str]:
             problems.append(str(error))
             continue
         if path.stem != _name(frame):
-            problems.append(f"{path.name}: its content is not what its name says; restore it with dvc checkout")
+            problems.append(
+                f"{path.name}: its content is not what its name says; restore it with dvc checkout"
+            )
         problems += [f"{path.name}: {problem}" for problem in unsound(frame)]
     return problems
 

@@ -129,8 +129,9 @@ class Ledger:
 def _frame(rows: list[tuple]) -> pd.DataFrame:  # type: ignore[type-arg]
     frame = pd.DataFrame(rows, columns=VERDICTS.names)
     types = {"string": "str", "int64": "int64", "double": "float64"}
-    plain = {c.name: types[str(c.type)] for c in VERDICTS.columns if not c.nullable}
-    frame = frame.astype(plain | {"confidence": "Int64", "consistent": "boolean"})
+    nullable = {"consistent": "boolean", "confidence": "Int64"}  # text has a missing value of its own
+    frame = frame.astype({c.name: types[str(c.type)] for c in VERDICTS.columns if c.name not in nullable})
+    frame = frame.astype(nullable)
     return frame.sort_values("verdict_id", kind="stable").reset_index(drop=True)
 
 

@@ -93,7 +93,7 @@ def read(path: Path, params: Params, work: Work, annotator: str | None, second: 
         annotator=annotator,
         checker=checker,
         scale="logit" if bounded else "plain",
-        set_aside={reason: int(count) for reason, count in sorted(aside.items()) if count},
+        set_aside={str(reason): int(count) for reason, count in sorted(aside.items()) if count},
     )
 
 
@@ -130,4 +130,4 @@ def _same(one: pd.Series, other: pd.Series) -> bool:
 
 def _logit(p: pd.Series) -> pd.Series:
     clipped = p.clip(CLIP, 1 - CLIP)
-    return np.log(clipped / (1 - clipped))
+    return pd.Series(np.log(clipped / (1 - clipped)), index=p.index)

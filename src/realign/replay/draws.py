@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -77,10 +77,10 @@ class Sums:
     above: dict[str, np.ndarray] = field(default_factory=dict)
     below: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def add(self, name: str, prompts: np.ndarray, values: np.ndarray, size: int) -> None:
+    def add(self, name: str, prompts: np.ndarray, values: np.ndarray, weights: np.ndarray, size: int) -> None:
         """Count values, NaN aside, under their prompts."""
         known = ~np.isnan(values)
-        for kind, what in ((self.above, values[known]), (self.below, np.ones(known.sum()))):
+        for kind, what in ((self.above, values[known] * weights[known]), (self.below, weights[known])):
             part = np.bincount(prompts[known], what, minlength=size)
             kind[name] = kind[name] + part if name in kind else part
 
@@ -114,6 +114,12 @@ class Replayed:
     criteria: tuple[str, ...]
 
 
+def settled(name: str, known: Mapping[str, Strategy], options: Select) -> bool:
+    """Whether a strategy picks the same of the same responses in every draw; a team's own is not trusted to."""
+    parts = named(list(options.mix) if name == MIX else [name], known).values()
+    return all(not strategy.needs and strategy.file is None for strategy in parts)
+
+
 def learns(name: str, known: Mapping[str, Strategy], options: Select) -> bool:
     """Whether a strategy, or a part of the mixture, needs labels."""
     parts = list(options.mix) if name == MIX else [name]
@@ -137,7 +143,9 @@ def replay(data: Scored, embeddings: pd.DataFrame, plan: Plan, known: Mapping[st
     size = len(everything.prompt_ids)
     _check(plan, size, bool(taught))
     edges = np.linspace(
-        everything.similarity.min(), max(everything.similarity.max(), everything.similarity.min() + 1e-5), BINS + 1
+        everything.similarity.min(),
+        max(everything.similarity.max(), everything.similarity.min() + 1e-5),
+        BINS + 1,
     )
     found = Replayed(
         prompt_ids=everything.prompt_ids,
@@ -152,11 +160,16 @@ def replay(data: Scored, embeddings: pd.DataFrame, plan: Plan, known: Mapping[st
         criteria=tuple(facts.errors),
     )
     complete = plan.k is None or plan.k >= data.responses.groupby("prompt_id").size().max()
+    fixed: dict[str, np.ndarray] = {}
+    if complete:
+        free = [name for name in plan.strategies if settled(name, known, plan.options)]
+        options = plan.options.model_copy(update={"budget": plan.budget})
+        fixed = {name: choose(name, everything, known, options).pairs for name in free}
     bar = progress(plan.draws, "replay", "draws")
     for number in range(plan.draws):
         seed = int(ids.uniform("draw", str(plan.seed), str(number)) * 2**31)
         pool = everything if complete else _pool(_sample(data.responses, plan.k, seed), embeddings, plan)
-        _draw(found, replace(pool, seed=seed), data, embeddings, plan, known, taught)
+        _draw(found, pool.reseeded(seed), data, embeddings, plan, known, taught, fixed)
         bar.update()
     bar.close()
     return found
@@ -201,6 +214,7 @@ def _draw(
     plan: Plan,
     known: Mapping[str, Strategy],
     taught: set[str],
+    fixed: Mapping[str, np.ndarray],
 ) -> None:
     size = len(found.prompt_ids)
     facts = judge(pool, data, plan.temperatures)
@@ -218,22 +232,32 @@ def _draw(
             budget = None if budget is None else budget - plan.pilot
             options = plan.options.model_copy(update={"budget": budget})
             pairs = where[choose(name, rest, known, options).pairs]
+        elif name in fixed:
+            pairs = fixed[name]
         else:
             options = plan.options.model_copy(update={"budget": budget})
             pairs = choose(name, pool, known, options).pairs
         bought = np.concatenate([pilot, pairs]) if name in taught else pairs
-        measured = pairs[~piloted[pool.prompt[pairs]]]
-        sums = found.sums[name]
-        for criterion, errors in facts.errors.items():
-            sums.add(criterion, pool.prompt[measured], errors[measured], size)
-            sums.add(f"{criterion}_all", pool.prompt[bought], errors[bought], size)
-        for figure in ("gap", "tie", "apart", "longer", "similarity"):
-            sums.add(figure, pool.prompt[measured], getattr(facts, figure)[measured], size)
         found.labels[name] += len(bought) / plan.draws
+        measured = pairs[~piloted[pool.prompt[pairs]]]
+        counted, weights = (bought, np.ones(len(bought))) if name != BASELINE else _expected(pool, len(pairs))
+        apart = ~piloted[pool.prompt[counted]]
+        sums, prompts = found.sums[name], pool.prompt[counted]
+        for criterion, errors in facts.errors.items():
+            sums.add(f"{criterion}_all", prompts, errors[counted], weights, size)
+            sums.add(criterion, prompts[apart], errors[counted[apart]], weights[apart], size)
+        for figure in ("gap", "tie", "apart", "longer", "similarity"):
+            sums.add(figure, prompts[apart], getattr(facts, figure)[counted[apart]], weights[apart], size)
         found.histogram[name] += np.histogram(facts.similarity[measured], found.edges)[0]
         fresh = measured[np.isnan(found.shapes[name][pool.prompt[measured], 0])]
         shorter = np.log(np.minimum(pool.tokens[pool.first[fresh]], pool.tokens[pool.second[fresh]]))
         found.shapes[name][pool.prompt[fresh]] = np.column_stack([facts.similarity[fresh], shorter])
+
+
+def _expected(pool: Candidates, labels: int) -> tuple[np.ndarray, np.ndarray]:
+    """All pairs, and how often a random pick takes each on average: the baseline without the luck of draws."""
+    chance = 1.0 / np.bincount(pool.prompt)[pool.prompt]
+    return np.arange(len(pool.prompt)), chance * labels / chance.sum()
 
 
 def _rest(
@@ -254,9 +278,7 @@ def _rest(
         }
     )
     kept = data.responses[data.responses["response_id"].isin(pool.responses[~piloted[pool.owner]])]
-    return candidates(
-        kept, embeddings, pool.seed, pool.options, lessons(table, data.responses, embeddings)
-    )
+    return candidates(kept, embeddings, pool.seed, pool.options, lessons(table, data.responses, embeddings))
 
 
 def _pool(responses: pd.DataFrame, embeddings: pd.DataFrame, plan: Plan) -> Candidates:

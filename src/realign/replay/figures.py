@@ -10,7 +10,15 @@ from realign.replay.draws import BASELINE, Plan, Replayed
 from realign.statistics.intervals import Figure, Resampling, ratio_of_means
 from realign.statistics.paired import difference_of_ratios, equal_ratios, holm, rank_correlation
 
-SHOWN = ("label_error", "label_error_all", "score_gap", "ties", "abs_log_length_ratio", "longer_wins", "similarity")
+SHOWN = (
+    "label_error",
+    "label_error_all",
+    "score_gap",
+    "ties",
+    "abs_log_length_ratio",
+    "longer_wins",
+    "similarity",
+)
 _NAMES = {
     "score_gap": "gap", "ties": "tie", "abs_log_length_ratio": "apart", "longer_wins": "longer",
     "similarity": "similarity",
@@ -67,7 +75,9 @@ def by_similarity(found: Replayed, how: Resampling) -> list[Json]:
             "longer_wins": _over_prompts(pool.prompt, facts.longer, mine, how),
         }
         low, high = float(edges[number]), float(edges[number + 1])
-        rows.append({"low": round(low, 5), "high": round(high, 5), "pairs": int(mine.sum())} | _plain(figures))
+        rows.append(
+            {"low": round(low, 5), "high": round(high, 5), "pairs": int(mine.sum())} | _plain(figures)
+        )
     return rows
 
 
@@ -94,7 +104,9 @@ def about(found: Replayed, how: Resampling) -> Json:
 def columns(found: Replayed, name: str, key: str) -> tuple[np.ndarray, np.ndarray]:
     """Numerators and denominators by prompt of one of SHOWN. Shapes (N,), (N,)."""
     main = found.criteria[0]
-    return _columns(found, name, {"label_error": main, "label_error_all": f"{main}_all"}.get(key) or _NAMES[key])
+    return _columns(
+        found, name, {"label_error": main, "label_error_all": f"{main}_all"}.get(key) or _NAMES[key]
+    )
 
 
 def _columns(found: Replayed, name: str, key: str) -> tuple[np.ndarray, np.ndarray]:
@@ -109,7 +121,9 @@ def _difference(found: Replayed, name: str, key: str, how: Resampling) -> Figure
     return difference_of_ratios(*columns(found, name, key), *columns(found, BASELINE, key), how)
 
 
-def _over_prompts(prompt: np.ndarray, values: np.ndarray, wanted: np.ndarray, how: Resampling) -> Figure | None:
+def _over_prompts(
+    prompt: np.ndarray, values: np.ndarray, wanted: np.ndarray, how: Resampling
+) -> Figure | None:
     known = wanted & ~np.isnan(values)
     size = int(prompt.max()) + 1
     above = np.bincount(prompt[known], values[known], minlength=size)

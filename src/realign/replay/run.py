@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from realign.replay.data import Scored, read
 from realign.replay.draws import BASELINE, BINS, Plan, Replayed, learns, replay
 from realign.replay.vectors import embeddings, source
 from realign.replay.verdict import verdict
-from realign.selection import MIX, named, registry
+from realign.selection import MIX, Strategy, named, registry
 from realign.stage import WORK
 from realign.statistics.intervals import Resampling
 
@@ -61,7 +62,7 @@ def run(root: Path, params: Params, asked: Request) -> dict[str, Any]:
     """
     work = Work(root / WORK, "replay")
     known = registry(root / ARTIFACTS["strategies"].path)
-    names = asked.strategies or _all(params, known)
+    names = asked.strategies or shown(params, known)
     named([name for name in names if name != MIX], known)
     names = (BASELINE, *(name for name in dict.fromkeys(names) if name != BASELINE))
     data = read(asked.data, params, work, asked.annotator, asked.second)
@@ -109,7 +110,8 @@ def run(root: Path, params: Params, asked: Request) -> dict[str, Any]:
     }
 
 
-def _all(params: Params, known: dict[str, Any]) -> tuple[str, ...]:
+def shown(params: Params, known: Mapping[str, Strategy]) -> tuple[str, ...]:
+    """Strategies that are replayed where none is named: all but those that need implicit rewards."""
     mixed = (MIX,) if params.select.mix else ()
     return (*(name for name, strategy in known.items() if "rewards" not in strategy.needs), *mixed)
 

@@ -12,7 +12,10 @@ from realign.replay.figures import columns
 from realign.statistics.intervals import Resampling
 from realign.statistics.paired import difference_of_ratios
 
-LENGTH_LIMIT = 1.15  # times random's mean |ln length ratio|: above it a strategy buys its labels with length bias
+LENGTH_LIMIT = (
+    1.15  # times random's mean |ln length ratio|: above it a strategy buys its labels with length bias
+)
+CONTROLS = (BASELINE, "length_gap")  # measured beside the others, never recommended
 _LEVEL = 0.05
 _FEWEST = 30  # comparable pairs below which nothing is said
 
@@ -32,7 +35,7 @@ def verdict(found: Replayed, rows: dict[str, Json], plan: Plan, how: Resampling)
     proven = [
         name
         for name, row in rows.items()
-        if name != BASELINE
+        if name not in CONTROLS
         and row["p_holm"] < _LEVEL
         and row["figures"]["label_error"]["value"] < random["label_error"]["value"]
     ]
@@ -48,17 +51,26 @@ def verdict(found: Replayed, rows: dict[str, Json], plan: Plan, how: Resampling)
 
 
 def _sentences(
-    found: Replayed, rows: dict[str, Json], plan: Plan, favourite: str | None, unbiased: str | None, blind: Json | None
+    found: Replayed,
+    rows: dict[str, Json],
+    plan: Plan,
+    favourite: str | None,
+    unbiased: str | None,
+    blind: Json | None,
 ) -> list[str]:
     error = rows[BASELINE]["figures"]["label_error"]
     if error is None or columns(found, BASELINE, "label_error")[1].sum() / plan.draws < _FEWEST:
-        return [f"Fewer than {_FEWEST} pairs have a label that can be checked: this data says nothing about label error."]
+        return [
+            f"Fewer than {_FEWEST} pairs have a label that can be checked: this data says nothing about label error."
+        ]
     said = []
     if favourite is None:
-        others = {n: r for n, r in rows.items() if n != BASELINE}
+        others = {n: r for n, r in rows.items() if n not in CONTROLS}
         near = _smallest(list(others), rows)
         nearest = f"; the smallest error is {near}'s, {_against(rows, near)}" if near else ""
-        said.append(f"Not distinguishable: no strategy's label error is below random's on this data{nearest}.")
+        said.append(
+            f"Not distinguishable: no strategy's label error is below random's on this data{nearest}."
+        )
     else:
         said.append(f"This data favours {favourite}: {_against(rows, favourite)}. {_cost(rows, favourite)}")
         if unbiased is None:
@@ -77,6 +89,12 @@ def _sentences(
     ]  # fmt: skip
     if worse:
         said.append(f"Worse than random: {', '.join(worse)}.")
+    control = rows.get("length_gap")
+    if control and control["p_holm"] < _LEVEL and control["figures"]["label_error"]["value"] < error["value"]:
+        said.append(
+            f"Length alone (length_gap) has label error {control['figures']['label_error']['value']:.3f}: labels are "
+            "surest where lengths differ most, so a small label error alone proves no quality."
+        )
     if blind:
         said.append(
             f"Chosen on one half of the prompts within that limit ({', '.join(blind['chosen'])}) and measured on the "
@@ -123,9 +141,7 @@ def _blind(found: Replayed, plan: Plan, how: Resampling) -> Json | None:
             for into, part in zip(mixed[key], columns(found, best, key), strict=True):
                 into[~side] = part[~side]
     random = {key: columns(found, BASELINE, key) for key in keys}
-    ratio = {
-        key: (_value(*mixed[key]), _value(*random[key])) for key in keys
-    }
+    ratio = {key: (_value(*mixed[key]), _value(*random[key])) for key in keys}
     difference = difference_of_ratios(*mixed["label_error"], *random["label_error"], how)
     apart, chance = ratio["abs_log_length_ratio"]
     return {
@@ -143,7 +159,7 @@ def _best_on(found: Replayed, plan: Plan, side: np.ndarray) -> str | None:
         return _value(above[side], below[side])
 
     limit = LENGTH_LIMIT * value(BASELINE, "abs_log_length_ratio")
-    fitting = [n for n in plan.strategies if n != BASELINE and value(n, "abs_log_length_ratio") <= limit]
+    fitting = [n for n in plan.strategies if n not in CONTROLS and value(n, "abs_log_length_ratio") <= limit]
     ranked = sorted((value(n, "label_error"), n) for n in fitting)
     return ranked[0][1] if ranked and np.isfinite(ranked[0][0]) else None
 
@@ -153,7 +169,9 @@ def _value(above: np.ndarray, below: np.ndarray) -> float:
 
 
 def _smallest(names: list[str], rows: dict[str, Json]) -> str | None:
-    known = [(rows[n]["figures"]["label_error"]["value"], n) for n in names if rows[n]["figures"]["label_error"]]
+    known = [
+        (rows[n]["figures"]["label_error"]["value"], n) for n in names if rows[n]["figures"]["label_error"]
+    ]
     return min(known)[1] if known else None
 
 

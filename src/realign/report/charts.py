@@ -22,8 +22,8 @@ _STYLE: dict[Any, Any] = {
     "grid.alpha": 0.3,
     "legend.frameon": False,
 }
-_MARKS = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))  # told apart without colour
-_INKS = ("#0b3954", "#c8553d", "#588b8b", "#8a5a00", "#6d597a", "#333333")
+MARKS = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))  # told apart without colour
+INKS = ("#0b3954", "#c8553d", "#588b8b", "#8a5a00", "#6d597a", "#333333")
 
 
 def similarity(histogram: pd.DataFrame) -> str:
@@ -40,8 +40,8 @@ def similarity(histogram: pd.DataFrame) -> str:
                 axes.stairs(
                     share,
                     edges,
-                    color=_INKS[number % 6],
-                    linestyle=_MARKS[number % 6],
+                    color=INKS[number % 6],
+                    linestyle=MARKS[number % 6],
                     linewidth=1.8,
                     label=name,
                 )
@@ -49,7 +49,7 @@ def similarity(histogram: pd.DataFrame) -> str:
         axes.set_ylabel("share of pairs")
         axes.legend()
 
-    return _svg(draw, "similarity")
+    return svg(draw, "similarity")
 
 
 def training(curve: pd.DataFrame) -> str:
@@ -62,11 +62,11 @@ def training(curve: pd.DataFrame) -> str:
             ("reward_accuracy", "reward accuracy"),
         )
         for axes, (column, title) in zip(figure.subplots(1, 3), panels, strict=True):
-            axes.plot(curve["step"], curve[column], color=_INKS[0], linewidth=1.5)
+            axes.plot(curve["step"], curve[column], color=INKS[0], linewidth=1.5)
             axes.set_title(title, fontsize=10)
             axes.set_xlabel("step")
 
-    return _svg(draw, "training", width=9.0, height=2.8)
+    return svg(draw, "training", width=9.0, height=2.8)
 
 
 def lengths(frame: pd.DataFrame) -> str:
@@ -83,8 +83,8 @@ def lengths(frame: pd.DataFrame) -> str:
                 axes.stairs(
                     rows["responses"],
                     edges,
-                    color=_INKS[number],
-                    linestyle=_MARKS[number],
+                    color=INKS[number],
+                    linestyle=MARKS[number],
                     label=side,
                     linewidth=1.6,
                 )
@@ -92,7 +92,7 @@ def lengths(frame: pd.DataFrame) -> str:
             axes.set_xlabel("tokens")
         figure.axes[0].legend()
 
-    return _svg(draw, "lengths", width=9.0, height=2.8)
+    return svg(draw, "lengths", width=9.0, height=2.8)
 
 
 def label_error(strategies: dict[str, Any]) -> str:
@@ -107,13 +107,13 @@ def label_error(strategies: dict[str, Any]) -> str:
         values = np.array([f["value"] for f in known.values()])
         low = values - np.array([f["low"] for f in known.values()])
         high = np.array([f["high"] for f in known.values()]) - values
-        axes.errorbar(values, places, xerr=[low, high], fmt="o", color=_INKS[0], capsize=4)
+        axes.errorbar(values, places, xerr=[low, high], fmt="o", color=INKS[0], capsize=4)
         axes.set_yticks(places, list(known))
         axes.set_xlim(left=0)
         axes.set_ylim(-0.6, len(known) - 0.4)
         axes.set_xlabel("label error")
 
-    return _svg(draw, "label-error", height=0.6 + 0.45 * len(known))
+    return svg(draw, "label-error", height=0.6 + 0.45 * len(known))
 
 
 def _ordered(
@@ -123,7 +123,8 @@ def _ordered(
     return sorted(groups.items(), key=lambda item: (item[0] != first, item[0]))
 
 
-def _svg(draw: Callable[[Figure], None], name: str, width: float = 6.4, height: float = 3.2) -> str:
+def svg(draw: Callable[[Figure], None], name: str, width: float = 6.4, height: float = 3.2) -> str:
+    """What `draw` draws, in inches, as an <svg> element whose ids begin with `name`."""
     with mpl.rc_context(_STYLE | {"svg.id": name}):
         figure = Figure(figsize=(width, height), layout="constrained")
         draw(figure)

@@ -7,11 +7,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from realign.core.text import seen
+from realign.core.text import excerpt
 
 
 def render(values: Mapping[str, Any], template: str = "page.html") -> str:
-    """The whole page as one HTML text."""
+    """A whole page as one HTML text."""
     environment = Environment(
         loader=PackageLoader("realign", "report"),
         autoescape=True,
@@ -20,7 +20,7 @@ def render(values: Mapping[str, Any], template: str = "page.html") -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "figure": figure, "seen": seen, "percent": percent, "share": share, "points": points, "change": change,
+        "figure": figure, "seen": excerpt, "percent": percent, "share": share, "points": points, "change": change,
     }  # fmt: skip
     return environment.get_template(template).render(values) + "\n"
 

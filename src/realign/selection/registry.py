@@ -24,7 +24,7 @@ from realign.core.params import Select
 from realign.selection import strategies as shipped
 from realign.selection.candidates import Candidates
 
-NEEDS = ("labels", "rewards")
+NEEDS = ("labels", "rewards", "seed")
 MIX = "mix"  # no strategy of its own: prompts shared out among others, see choose.py
 
 
@@ -35,7 +35,7 @@ class Strategy:
     Attributes:
         name: as in params.yaml.
         function: candidates to numbers, shape (P,).
-        needs: what must be known beside vectors and lengths: labels, rewards.
+        needs: what it looks at beside vectors and lengths: labels, rewards, seed.
         file: where a team's own one stands; None for those that come with realign.
     """
 

@@ -83,7 +83,7 @@ def test_without_a_session_nothing_is_shown(site, path):
     assert stranger.get(path).status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/vote", "/skip", "/undo", "/unskip"])
+@pytest.mark.parametrize("path", ["/vote", "/skip", "/undo", "/unskip", "/stay"])
 def test_without_a_session_nothing_is_taken(site, path):
     assert site.client().post(path, data={"form": "x"}).status_code == 401
     assert site.store.version() == 0
@@ -140,7 +140,7 @@ def refused(site, client, status, path="/vote", **changes):
     return answer
 
 
-@pytest.mark.parametrize("path", ["/vote", "/skip", "/undo", "/unskip"])
+@pytest.mark.parametrize("path", ["/vote", "/skip", "/undo", "/unskip", "/stay"])
 def test_a_form_that_is_not_of_this_session_is_refused(site, path):
     anna, ben, again = site.client("anna"), site.client("ben"), site.client("anna")
     for foreign in (None, "", "x" * 27, form(ben.get("/").text)["form"], form(again.get("/").text)["form"]):

@@ -1,12 +1,14 @@
 """Untrusted text: visible as it is, formatted where that is harmless, never alive."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 from annotate_hostile import as_seen, hostile
 from annotate_page import Page, alive
 
 from realign.annotate import texts
+from realign.core.text import seen
 
 
 def shown(markup):
@@ -26,6 +28,17 @@ def test_markdown_of_hostile_strings_has_harmless_elements_alone():
         assert alive(page) == []
         assert {tag for tag, _ in page.elements} <= texts.TAGS
         assert all(set(attributes) <= {"start"} for _, attributes in page.elements)
+
+
+@pytest.mark.parametrize("gone", ["parser", "sanitiser"])
+def test_either_guard_is_enough_alone(monkeypatch, gone):
+    if gone == "parser":
+        monkeypatch.setattr(texts, "_parser", lambda: SimpleNamespace(render=str))
+    else:
+        monkeypatch.setattr(texts.nh3, "clean", lambda html, **_: html)
+    for text in hostile():
+        if len(text) < texts.LONGEST:
+            assert alive(shown(texts.markdown(text))) == []
 
 
 def test_markdown_hides_nothing_of_what_is_dangerous():
@@ -72,7 +85,7 @@ def test_a_long_text_is_cut_and_there_as_a_whole_on_request():
 
 
 def test_windows_line_ends_are_line_ends():
-    assert texts.seen("a\r\nb\rc") == "a\nb⟨U+000D⟩c"
+    assert seen("a\r\nb\rc") == "a\nb⟨U+000D⟩c"
 
 
 @pytest.mark.parametrize("text", ["[" * 10**6, "*a " * 10**5, "`a" * 10**5, "_a__b___c" * 10**5, "> " * 10**5,

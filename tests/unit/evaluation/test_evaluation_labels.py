@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from realign.statistics.intervals import Resampling
 from realign.evaluation.labels import strategies
+from realign.statistics.intervals import Resampling
 
 HOW = Resampling(200, 0.95, 7)
 #        strategy, purpose, pair, winner, gold, gold gap, ln(a/b), similarity

@@ -111,3 +111,24 @@ def test_dead_dimensions_and_labels_that_are_all_ties_do_no_harm():
     assert pairwise.fit(*dead, np.sign(gap)).weights[-2:].tolist() == [0.0, 0.0]
     assert not pairwise.fit(a, b, np.zeros(100)).weights.any()
     assert not pairwise.fit(a, a, np.sign(gap)).weights.any()
+
+
+def test_length_as_a_covariate_gets_a_coefficient_without_penalty():
+    """Equal to ridge by its normal equations, with a penalty on everything but length."""
+    random = np.random.default_rng(5)
+    n, d = 300, 5
+    a, b = random.normal(size=(2, n, d))
+    ratio = (a - b)[:, 0] + random.normal(size=n)
+    y = np.sign((a - b)[:, 1] + 0.7 * ratio + random.normal(size=n))
+    head = pairwise.fit(a, b, y, ratio, covariate=True)
+    scale = np.sqrt(((a - b) ** 2).mean(0))
+    x = np.column_stack([(a - b) / scale, ratio])
+    penalty = np.diag([head.alpha] * d + [0.0])
+    exact = np.linalg.solve(x.T @ x + penalty, x.T @ y)
+    np.testing.assert_allclose(head.weights, exact[:d] / scale, rtol=1e-6, atol=1e-9)
+    assert head.length == pytest.approx(exact[d], rel=1e-6)
+    np.testing.assert_allclose(head.gap(a, b, ratio), x @ exact, atol=1e-5)
+    names = np.array([f"p{i}" for i in range(n)])
+    crossed = pairwise.cross_fit(a, b, y, names, ratio, covariate=True)
+    fresh = np.full(n, "unseen")
+    np.testing.assert_array_equal(crossed.gap(a, b, fresh, ratio), head.gap(a, b, ratio))

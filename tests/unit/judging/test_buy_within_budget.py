@@ -15,6 +15,7 @@ from realign.judging.budget import Cost, holds, in_order, reserve, within
 from realign.judging.buy import Failed, Outcome, Wanted, buy
 from realign.judging.docket import docket, known, outlook, rates
 from realign.judging.orders import verdicts
+from realign.judging.writer import Writer
 from realign.ledger.store import Answer, Ledger
 
 URL = "http://127.0.0.1:1/v1"
@@ -176,3 +177,22 @@ def test_the_outlook_counts_calls_exactly_and_learns_rates(tmp_path):
     assert learned.tokens_out == 10.0
     assert known(cases, ledger).judged().keys() == {two, three}
     ledger.close()
+
+
+def test_an_answer_is_in_the_ledger_when_keeping_it_returns(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    names = [f"p{n}" for n in range(60)]
+
+    async def keep_all():
+        other = Ledger(path)
+
+        async def one(pair):
+            await writer.keep(answer(pair, "ab"))
+            return (pair, "ab") in other.answers("f", [pair])
+
+        async with Writer(path) as writer:
+            found = await asyncio.gather(*map(one, names))
+        other.close()
+        return found
+
+    assert all(asyncio.run(keep_all()))

@@ -131,7 +131,13 @@ def test_verify_names_every_fault(tmp_path):
     batches.write(wrong, tmp_path)
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
     problems = "\n".join(batches.verify(tmp_path))
-    for words in ("renamed.parquet", "does not fit p_a 0.8", "'maybe' is none of", "verdict x: the key", "broken"):
+    for words in (
+        "renamed.parquet",
+        "does not fit p_a 0.8",
+        "'maybe' is none of",
+        "verdict x: the key",
+        "broken",
+    ):
         assert words in problems
     with pytest.raises(UserError, match=r"broken\.parquet"):
         batches.read(tmp_path)

@@ -122,7 +122,7 @@ def page(text="plain", title="A run", **changes):
 @pytest.fixture
 def no_charts(monkeypatch):
     """Without pictures, which take longest."""
-    monkeypatch.setattr(charts, "_svg", lambda *_, **__: "<svg></svg>")
+    monkeypatch.setattr(charts, "svg", lambda *_, **__: "<svg></svg>")
 
 
 @pytest.fixture(scope="module")
@@ -257,13 +257,15 @@ def test_figures_as_words():
 
 def test_the_page_says_how_the_labels_came_about(no_charts):
     calibration = {"n": 40, "ece": 0.123}
-    figures = dict.fromkeys(("accuracy", "coverage", "consistency", "position_bias", "unanswered"), measured(0.875))
+    figures = dict.fromkeys(
+        ("accuracy", "coverage", "consistency", "position_bias", "unanswered"), measured(0.875)
+    )
     labelling = {
         "labeller": "cascade",
         "outcomes": {"a": 3, "both_bad": 1},
         "by": {"a judge": 3, "human (majority)": 1},
         "known_pairs": {"pairs": 40, **figures, "length": {"bias": None}, "calibration": calibration},
-        "judge": {"consistency": 0.75, "first_share": None, "calls": 82, "tokens_in": 900, "tokens_out": 100,
+        "judge": {"consistency": measured(0.75), "position_bias": None, "calls": 82, "tokens_in": 900, "tokens_out": 100,
                   "money": 0.25, "verdicts": {"abstained": 2, "over_budget": 7}},
         "cascade": {"pairs": 20, "doubtful": 4, "audited": 3, "not_looked_at": 13, "saved": 0.65,
                     "error_of_rest": measured(0.125)},
@@ -271,7 +273,7 @@ def test_the_page_says_how_the_labels_came_about(no_charts):
         "quality_head": {"agreement_with_unseen_answers": measured(0.625)},
     }  # fmt: skip
     text = " ".join(page(labelling=labelling).split())
-    for words in ("says the same in 75.0 % of pairs", "82 calls, 1000 tokens and 0.25 in money", "7 pairs were over",
+    for words in ("says the same in 75.0 % [", "82 calls, 1000 tokens and 0.25 in money", "7 pairs were over",
                   "4 doubtful pairs and 3 drawn for audit; 13 of 20", "(65.0 %) nobody looked at", "12.5 %",
                   "9 votes of 2 people, consensus by dawid skene", "alpha not known", "62.5 %",
                   "40 pairs whose answer is known", "87.5 %", "0.123", "1 both bad"):  # fmt: skip

@@ -125,13 +125,11 @@ def test_a_length_free_margin_looks_past_length():
 
 
 @pytest.mark.parametrize("length_in", [0.0, 0.5, 3.0])
-@pytest.mark.parametrize("share", [1.0, 0.5, 0.25])
-def test_a_bounded_margin_costs_no_length_bias_at_any_budget(length_in, share):
+def test_a_bounded_margin_costs_no_length_bias(length_in):
     pool, gap = planted(length_in=length_in)
     apart = np.abs(pool.log_length_ratio)
-    budget = int(share * len(pool.prompt_ids))
-    picked = pick(pool, KNOWN["margin_length_bounded"](pool), budget)
-    assert apart[picked].mean() <= apart.mean() + 1e-9
+    picked = chosen(pool, "margin_length_bounded")
+    assert apart[picked].mean() <= pool.options.length_bound * apart.mean() + 1e-9
     chance = chosen(pool, "random")
     assert np.abs(gap[picked]).mean() > 1.15 * np.abs(gap[chance]).mean()
 
@@ -149,22 +147,31 @@ def test_a_bounded_margin_is_the_best_that_keeps_the_bound():
         7, section("select"), pool.lessons,
     )  # fmt: skip
     assert small.sum() == len(few.prompt)
-    gap, apart = np.abs(few.gap), np.abs(few.log_length_ratio)
+    sure, apart = np.abs(few.p_first - 0.5), np.abs(few.log_length_ratio)
     order = KNOWN["margin_length_bounded"](few)
     mine = pick(few, order, None)
     groups = [np.flatnonzero(few.prompt == p) for p in range(5)]
     allowed = [
-        gap[list(c)].sum()
+        sure[list(c)].sum()
         for c in itertools.product(*groups)
         if apart[list(c)].sum() <= apart[mine].sum() + 1e-9
     ]
-    assert gap[mine].sum() == pytest.approx(max(allowed), abs=1e-6)
+    assert sure[mine].sum() == pytest.approx(max(allowed), abs=1e-6)
 
 
 def test_a_bound_that_does_not_bind_leaves_the_margin_as_it_is():
     pool, _ = planted(length_in=0.0)
     same = dataclasses.replace(pool, tokens=np.full(len(pool.tokens), 9))
-    np.testing.assert_array_equal(KNOWN["margin_length_bounded"](same), KNOWN["margin"](same))
+    np.testing.assert_array_equal(KNOWN["margin_length_bounded"](same), -np.abs(same.p_first - 0.5))
+
+
+def test_the_length_control_takes_the_most_different_lengths():
+    pool = pool_of(learned=False)
+    picked = chosen(pool, "length_gap")
+    assert pool.tokens[pool.first[picked]].tolist() != pool.tokens[pool.second[picked]].tolist()
+    for at in picked:
+        mine = pool.prompt == pool.prompt[at]
+        assert abs(pool.log_length_ratio[at]) == np.abs(pool.log_length_ratio[mine]).max()
 
 
 def test_dcrm_prefers_the_nearer_of_two_pairs_with_the_same_gap():

@@ -5,13 +5,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from unit_builders import section, world
+from unit_builders import section, verdicts, vote, world
 
 from realign.core import artifacts, ids, params, schemas
 from realign.core.artifacts import ARTIFACTS
-from realign.core.errors import ValidationFailed
+from realign.core.errors import LabelsMissing, ValidationFailed
 from realign.core.work import Work
 from realign.labellers import LABELLERS
+from realign.labellers.verdicts import ABSTAINED, OVER_BUDGET, Verdicts
+from realign.ledger import batches
 from realign.quality import gate
 from realign.stages import label, select, validate
 
@@ -72,7 +74,7 @@ def labelled(tables, pairs, folder, seed=7, known_pairs=Path(params.NO_FILE), **
             validated_train=pairs[is_train],
             validated_measure=pairs[~is_train],
             base=folder / "base",
-            people=folder / "people",
+            people=folder / "votes",
             known_pairs=known_pairs,
             rubric=folder / "rubric.md",
         ),
@@ -204,3 +206,56 @@ def test_too_few_decided_pairs_stop_the_stage(tmp_path, real_gate):
     tables.scores["score"] = 1.0
     with pytest.raises(ValidationFailed, match=r"the preferences gate refused(?s:.*)too_few: .*found 0"):
         labelled(tables, picked(tables), tmp_path / ".work", labeller="scores")
+
+
+def outspoken(monkeypatch, words, facts=None):
+    """A labeller that says these words, in turn, whatever it is asked."""
+
+    def judged(question):
+        said = np.array([words[n % len(words)] for n in range(len(question.pairs))], dtype=object)
+        p_a = np.array([{"a": 0.9, "b": 0.1}.get(word, 0.5) for word in said])
+        return Verdicts(said, p_a, "a judge", None, facts or {})
+
+    monkeypatch.setitem(LABELLERS, "oracle", judged)
+
+
+def test_each_outcome_finds_its_place(tmp_path, open_gate, monkeypatch):
+    tables = world()
+    pairs = picked(tables, audit=())
+    outspoken(monkeypatch, ["a", "tie", "both_bad", ABSTAINED, ""], {"judge": {"calls": 7}})
+    found = labelled(tables, pairs, tmp_path)
+    reasons = found.quarantine_label.groupby(["unit", "reason"]).size()
+    assert set(reasons.index) == {
+        ("pair", ABSTAINED), ("pair", "no_verdict"), ("label", "tie"), ("label", "both_bad")
+    }  # fmt: skip
+    assert set(found.labels["winner"]) == {"a", "tie", "both_bad"}
+    assert (found.preferences["p_chosen"] == 0.9).all()
+    assert found.labelling["judge"] == {"calls": 7}
+    assert found.labelling["by"] == {"a judge": len(found.labels)}
+    assert sum(found.labelling["outcomes"].values()) == len(found.labels)
+
+
+def test_at_the_cap_the_run_stops_and_says_what_is_missing(tmp_path, open_gate, monkeypatch):
+    tables = world()
+    pairs = picked(tables, audit=())
+    outspoken(monkeypatch, ["a", OVER_BUDGET])
+    budget = {"calls": 8, "money": None, "then": "stop"}
+    with pytest.raises(LabelsMissing, match=r"label\.budget\.calls = 8 is reached: \d+ of 12 .*then=train"):
+        labelled(tables, pairs, tmp_path, budget=budget)
+    found = labelled(tables, pairs, tmp_path, budget=budget | {"then": "train"})
+    assert set(found.quarantine_label["reason"]) == {OVER_BUDGET}
+    assert len(found.labels) == 6
+
+
+def test_people_are_asked_and_then_believed(tmp_path, open_gate):
+    tables = world()
+    pairs = picked(tables, audit=())
+    with pytest.raises(LabelsMissing, match="12 votes are missing on 12 of 12 pairs"):
+        labelled(tables, pairs, tmp_path, labeller="human")
+    votes = verdicts(*(vote(pair, "ann", "b") for pair in pairs["pair_id"]))
+    batches.write(votes, tmp_path / "votes")
+    found = labelled(tables, pairs, tmp_path, labeller="human")
+    assert set(found.labels["winner"]) == {"b"}
+    assert found.labelling["people"] == {
+        "votes": 12, "annotators": 1, "consensus": "majority", "alpha": None
+    }  # fmt: skip

@@ -1,15 +1,15 @@
 "use strict";
-// Keys press what is on the page anyway; without this file everything works by buttons.
+// Keys press what is on the page anyway: without this file everything works by buttons.
 (() => {
   const form = document.getElementById("answer");
   const comment = form.querySelector("textarea");
-  const draft = form.dataset.draft;
+  const prompt = document.querySelector(".prompt");
+  if (prompt) prompt.scrollTop = prompt.lastElementChild.offsetTop - prompt.offsetTop - 12;
 
   let sent = false;
   form.addEventListener("submit", (event) => {
     if (sent) event.preventDefault();
     sent = true;
-    if (draft) localStorage.removeItem(draft);
   });
 
   document.addEventListener("keydown", (event) => {
@@ -25,11 +25,13 @@
     else found.click();
   });
 
+  // What is half written outlives a reload, another view and a closed laptop, until the next pair.
+  const draft = form.dataset.draft;
+  for (const key of Object.keys(localStorage)) if (key !== draft) localStorage.removeItem(key);
   if (!draft) return;
-  // what is half written outlives a reload and a closed laptop
   const kept = JSON.parse(localStorage.getItem(draft) || "{}");
   if (kept.comment) comment.value = kept.comment;
-  for (const radio of form.elements.confidence) radio.checked = radio.value === kept.confidence;
+  for (const radio of form.elements.confidence) if (radio.value === kept.confidence) radio.checked = true;
   form.addEventListener("input", () => {
     const now = { comment: comment.value, confidence: form.elements.confidence.value };
     localStorage.setItem(draft, JSON.stringify(now));

@@ -7,6 +7,8 @@ import numpy as np
 from realign.core import ids
 from realign.selection.candidates import Candidates
 
+NEEDS = ("seed",)
+
 
 def mid(pool: Candidates) -> np.ndarray:
     """A drawn number in [0, 1) where the similarity lies in the quantile band select.mid. Shape (P,).

@@ -7,6 +7,8 @@ import numpy as np
 from realign.core import ids
 from realign.selection.candidates import Candidates
 
+NEEDS = ("seed",)
+
 
 def random(pool: Candidates) -> np.ndarray:
     """A number in [0, 1) from seed and pair id, whatever other pairs there are. Shape (P,)."""

@@ -1,0 +1,55 @@
+"""The worked example of CONTRIBUTING.md is a strategy everywhere, with no other line changed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from flows import project
+from realign.core.errors import UserError
+from realign.replay.run import shown
+from realign.selection import registry
+
+HOME = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A project with the example dropped in, and named in params.yaml."""
+    text = (HOME / "CONTRIBUTING.md").read_text()
+    found = re.search(r"`(strategies/middle\.py)`:\n\n```python\n(.*?)```", text, re.S)
+    assert found
+    (tmp_path / "strategies").mkdir()
+    (tmp_path / found[1]).write_text(found[2])
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    shutil.copytree(HOME / "data" / "builtin", tmp_path / "data" / "builtin")
+    yaml = YAML()
+    params = yaml.load((HOME / "profiles" / "demo.yaml").read_text())
+    params["strategy"], params["audit"] = "middle", ["random"]
+    with (tmp_path / "params.yaml").open("w") as stream:
+        yaml.dump(params, stream)
+    return tmp_path
+
+
+def test_a_run_and_a_replay_know_it(home: Path) -> None:
+    params = project.check(home)
+    assert params.strategy == "middle"
+    assert "middle" in shown(params, registry(home / "strategies"))
+
+
+def test_a_broken_one_stops_the_run_before_any_work(home: Path) -> None:
+    (home / "strategies" / "middle.py").write_text("def middle(pool) return 1\n")
+    with pytest.raises(UserError, match=r"middle\.py line 1"):
+        project.check(home)
+
+
+def test_dvc_watches_the_folder_and_git_keeps_it() -> None:
+    stages = YAML(typ="safe").load((HOME / "dvc.yaml").read_text())["stages"]
+    assert "strategies" in stages["select"]["deps"]
+    assert (HOME / "strategies" / "README.md").is_file()
+    assert "__pycache__" in (HOME / ".dvcignore").read_text()

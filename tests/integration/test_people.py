@@ -1,0 +1,83 @@
+"""People in the flow: a run stops or suspends for them, and the same run goes on when they have voted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pandas as pd
+import prefect_server
+import pytest
+from workspace import Workspace, stages_run
+
+from realign.annotate.store import Store
+from realign.core import artifacts, schemas
+from realign.core.params import People
+
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("labels")]
+
+HUMAN = ("--set", "label.labeller=human", "--set", "audit=[]", "--set", "label.people.min_votes=2")
+PEOPLE = People(min_votes=2, min_share=1.0, gold_share=0.0, repeat_share=0.0, consensus="majority")
+
+
+def vote_on_everything(project: Workspace) -> int:
+    """Ann and Ben say that the longer response is better, of every pair that is asked about."""
+    folder = project.root / ".work" / "people"
+    queue = artifacts.read_table(folder / "queue.parquet", schemas.QUEUE)
+    store = Store(folder / "votes.sqlite")
+    store.publish(queue)
+    for person in ("ann", "ben"):
+        store.invite(person, "annotator", f"token of {person}")
+        while (shown := store.next(person, PEOPLE)) is not None:
+            store.vote(person, shown.showing, "left" if len(shown.left) >= len(shown.right) else "right")
+    assert store.missing(PEOPLE) == 0
+    store.close()
+    return len(queue)
+
+
+def test_a_deployed_run_suspends_for_people_and_goes_on_when_they_voted(
+    finished: Workspace, server: str, tmp_path: Path
+) -> None:
+    project = finished.copy(tmp_path / "project")
+    stopped = project.realign("run", *HUMAN)
+    assert stopped.returncode == 2, stopped.stdout[-2000:]
+    assert "votes are missing on" in stopped.stdout and "realign label" in stopped.stdout
+    assert "Traceback" not in stopped.stdout
+    assert not (project.root / "data" / "preferences.parquet").exists()
+
+    project.environment = {"PREFECT_API_URL": server}
+    serving = project.start("serve", "--cron", "0 3 1 1 *")
+    try:
+        deployment = _until(lambda: prefect_server.call(server, "/deployments/filter", {}))[0]
+        prefect_server.call(server, f"/deployments/{deployment['id']}/create_flow_run", {})
+        _until(lambda: [run for run in prefect_server.runs(server) if run["state_name"] == "Suspended"])
+        pairs = vote_on_everything(project)
+        resumed = project.run(
+            "python", "-c", "from flows.labels import resume_waiting; print('resumed', resume_waiting())"
+        )
+        assert "resumed 1" in resumed.stdout, resumed.stdout
+        _until(lambda: [run for run in prefect_server.runs(server) if run["state_type"] == "COMPLETED"])
+    finally:
+        os.killpg(serving.pid, signal.SIGTERM)
+        serving.wait(30)
+
+    (batch,) = (project.root / "data" / "labels" / "people").glob("*.parquet")
+    assert batch.with_suffix(".parquet.dvc").is_file()
+    assert len(pd.read_parquet(batch)) == 2 * pairs
+    labels = pd.read_parquet(project.root / "data" / "labels.parquet")
+    assert set(labels["labeller"]) == {"human (majority)"} and set(labels["winner"]) <= {"a", "b"}
+    facts = artifacts.read_json(project.root / "reports" / "labelling.json")
+    assert facts["people"]["annotators"] == 2 and facts["people"]["alpha"]["value"] == 1.0
+    project.environment = {}
+    assert stages_run(project.realign("run").stdout) == []
+
+
+def _until(ask, seconds: float = 180):  # type: ignore[no-untyped-def]
+    """What `ask` gives once it gives anything."""
+    deadline = time.monotonic() + seconds
+    while not (found := ask()):
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(1)
+    return found
