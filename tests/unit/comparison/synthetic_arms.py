@@ -49,9 +49,7 @@ class World:
         """Probability of success in each arm, over prompts and trainings. Shape (K, B)."""
         noise = np.array([self.seed * self.baseline_seed, *[self.seed] * (len(self.factors) - 1)])
         return np.asarray(
-            stats.norm.cdf(
-                self.latent() / np.sqrt(1 + self.prompt**2 + self.taste**2 + noise[:, None] ** 2)
-            )
+            stats.norm.cdf(self.latent() / np.sqrt(1 + self.prompt**2 + self.taste**2 + noise[:, None] ** 2))
         )
 
     def scores(self, rng: np.random.Generator) -> np.ndarray:
@@ -62,7 +60,9 @@ class World:
         drawn[0] *= self.baseline_seed
         suits = rng.normal(0, self.taste, (size, 1, 1, n))
         hard = rng.normal(0, self.prompt, n)
-        return np.asarray(self.latent()[:, :, None, None] + hard + suits + drawn + rng.normal(size=(*shape, n)))
+        return np.asarray(
+            self.latent()[:, :, None, None] + hard + suits + drawn + rng.normal(size=(*shape, n))
+        )
 
     def tables(self, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         """ARM_ANSWERS, ARM_MARGINS, ARM_PICKS."""
@@ -77,7 +77,9 @@ class World:
             kl=rng.gamma(2.0, 1.0, wins.size),
         )
         margins = frame.assign(
-            pair_id="q" + frame["prompt_id"], margin=scores.ravel(), correct=(scores.ravel() > 0).astype(float)
+            pair_id="q" + frame["prompt_id"],
+            margin=scores.ravel(),
+            correct=(scores.ravel() > 0).astype(float),
         )
         return answers, margins, self._picks(rng)
 

@@ -68,7 +68,9 @@ def test_the_estimate_is_unbiased_within_its_interval_on_measured_curves():
     for number in range(repetitions):
         scores = world.scores(rng)
         runs = ratio((scores > 0).astype(float), np.ones_like(scores))
-        row = next(r for r in saved(runs, grid, Resampling(120, 0.95, number))["other1"] if r["labels"] == 200)
+        row = next(
+            r for r in saved(runs, grid, Resampling(120, 0.95, number))["other1"] if r["labels"] == 200
+        )
         low, high = (-np.inf if row["low"] is None else row["low"]), row["high"]
         held += low <= truth <= high
         values.append({"no": -np.inf, "below": np.inf}.get(row["reached"], row["saved"]))

@@ -8,6 +8,7 @@ from unit_builders import section, world
 from realign.core import artifacts, ids, params, schemas
 from realign.core.errors import UserError
 from realign.core.work import Work
+from realign.labellers import LABELLERS
 from realign.stages import label, pilot, select, validate
 
 LIMITS = section("validate", min_rows=2, max_length_ratio=3.0, near_duplicate=1.0, max_share_dropped=0.9)
@@ -49,6 +50,18 @@ def test_a_pilot_takes_one_sound_pair_of_so_many_train_prompts(run):
         assert (row.response_a, row.response_b) == ids.shown_order(
             row.prompt_id, row.response_a, row.response_b
         )
+
+
+def test_what_a_pilot_judges_is_kept_where_label_looks(run, monkeypatch):
+    places, real = [], LABELLERS["oracle"]
+
+    def watched(question):
+        places.append(question.work.scratch().name)
+        return real(question)
+
+    monkeypatch.setitem(LABELLERS, "oracle", watched)
+    run(world(train=40), 15)
+    assert len(places) == 1 and places[0].startswith("label-")
 
 
 def test_a_smaller_pilot_is_part_of_a_larger_one_and_another_seed_draws_another(run):
