@@ -45,7 +45,8 @@ test: lint type  ## lint, types and all tests
 	$(BIN)/pytest -q -n 2 --dist loadgroup
 
 clean:  ## remove what the stages wrote and their finished rows; .venv, raw data and the DVC cache stay
-	rm -rf .work data/prepared data/validated data/evaluated data/quarantine models/base models/adapter
+	rm -rf .work data/prepared data/validated data/evaluated data/quarantine data/compare models/base models/adapter
 	rm -rf reports/gates reports/tally reports/plots reports/failures reports/data_docs
-	rm -f data/responses.parquet data/embeddings.parquet data/pairs.parquet data/labels.parquet
-	rm -f data/preferences.parquet reports/labelling.json reports/metrics.json reports/report.html
+	rm -f data/responses.parquet data/embeddings.parquet data/pilot.parquet data/pairs.parquet
+	rm -f data/labels.parquet data/preferences.parquet reports/labelling.json reports/metrics.json reports/report.html
+	rm -f reports/compare.json reports/compare.html reports/compare.csv

@@ -41,7 +41,8 @@ def align(root: str = ".", start: str | None = None, until: str | None = None) -
     folder = Path(root).resolve()
     logger = get_run_logger()
     try:
-        done = _bring_up_to_date(folder, start, until)
+        with project.locked(folder):
+            done = bring_up_to_date(folder, start, until)
     except LabelsMissing as missing:
         labels.wait_for_people(missing)
         raise
@@ -51,24 +52,29 @@ def align(root: str = ".", start: str | None = None, until: str | None = None) -
     return done
 
 
-def _bring_up_to_date(folder: Path, start: str | None, until: str | None) -> dict[str, str]:
-    with project.locked(folder):
-        project.check(folder)
-        labels.collect(folder, get_run_logger().info)
-        shutil.rmtree(folder / "reports" / "failures", ignore_errors=True)  # of an earlier run
-        stages = _chosen(start, until)
-        stale = dvc_cli.status(folder)
-        first = min((STAGES.index(name) for name in stale if name in STAGES), default=len(STAGES))
-        if first < STAGES.index(stages[0]):
-            raise UserError(
-                f"{STAGES[first]} is stale and stands above {start}: run without --from, or from {STAGES[first]}"
-            )
-        done = {name: run_stage(folder, name, fresh=STAGES.index(name) < first) for name in stages}
-        left = (
-            {} if not stale else {name: why for name, why in dvc_cli.status(folder).items() if name in stages}
+def bring_up_to_date(folder: Path, start: str | None, until: str | None) -> dict[str, str]:
+    """Run what is stale of these stages, in order; whoever calls holds the workspace.
+
+    Returns:
+        What happened to each stage: 'ran' or 'up to date'.
+
+    Raises:
+        UserError: a stage cannot go on; its words name the mend.
+    """
+    project.check(folder)
+    labels.collect(folder, get_run_logger().info)
+    shutil.rmtree(folder / "reports" / "failures", ignore_errors=True)  # of an earlier run
+    stages = _chosen(start, until)
+    stale = dvc_cli.status(folder)
+    first = min((STAGES.index(name) for name in stale if name in STAGES), default=len(STAGES))
+    if first < STAGES.index(stages[0]):
+        raise UserError(
+            f"{STAGES[first]} is stale and stands above {start}: run without --from, or from {STAGES[first]}"
         )
-        if left:
-            raise UserError(f"DVC holds these stages for stale after the run, which is a bug: {left}")
+    done = {name: run_stage(folder, name, fresh=STAGES.index(name) < first) for name in stages}
+    left = {} if not stale else {name: why for name, why in dvc_cli.status(folder).items() if name in stages}
+    if left:
+        raise UserError(f"DVC holds these stages for stale after the run, which is a bug: {left}")
     return done
 
 

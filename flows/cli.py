@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from flows import cli_labels, cli_replay, project
+from flows import cli_compare, cli_labels, cli_replay, project
 from realign.core import environment
 from realign.core.errors import UserError
 
@@ -21,6 +21,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("plan")(cli_labels.plan)
+app.command("compare")(cli_compare.compare)
 app.command("replay")(cli_replay.replay)
 app.command("label")(cli_labels.label)
 app.command("judge-check")(cli_labels.judge_check)

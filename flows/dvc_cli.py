@@ -18,7 +18,9 @@ from typing import Any
 from realign.core import environment
 from realign.core.errors import UserError
 
+PIPELINE = "dvc.yaml"
 _GRACE_SECONDS = 15
+_running: set[subprocess.Popen[str]] = set()
 
 
 def command(*arguments: str) -> list[str]:
@@ -46,14 +48,22 @@ def run(root: Path, *arguments: str, say: Callable[[str], None]) -> int:
         start_new_session=True,
     )
     assert process.stdout is not None
+    _running.add(process)
     try:
         for line in process.stdout:  # text mode turns a progress bar's \r into lines
             if line.strip():
                 say(line.rstrip())
         return process.wait()
     finally:
+        _running.discard(process)
         if process.poll() is None:
             _stop(process)
+
+
+def stop_all() -> None:
+    """End every command that is under way, for one who started several side by side and goes."""
+    for process in list(_running):
+        _stop(process)
 
 
 def ask(root: Path, *arguments: str) -> str:
@@ -77,13 +87,18 @@ def ask(root: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def status(root: Path) -> dict[str, list[Any]]:
+def status(root: Path, *targets: str) -> dict[str, list[Any]]:
     """What DVC holds for stale: {stage: reasons}; empty when all is up to date.
+
+    Args:
+        root: the project.
+        targets: pipelines and tracked files; the project's own pipeline and its data files where none is named.
 
     Raises:
         UserError: dvc.yaml, params.yaml or the workspace is broken.
     """
-    answer = ask(root, "status", "--json")
+    data = (str(path.relative_to(root)) for path in sorted((root / "data").rglob("*.dvc")))
+    answer = ask(root, "status", "--json", *(targets or (PIPELINE, *data)))
     found: dict[str, list[Any]] = json.loads(answer or "{}")
     return found
 

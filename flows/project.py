@@ -69,3 +69,30 @@ def check(root: Path) -> Params:
     if inside.returncode:
         raise UserError(f"{root} is not a git repository, and DVC needs one: git init")
     return found
+
+
+def check_comparison(root: Path, found: Params) -> None:
+    """Check, before any work, whether the experiment of these parameters can be made.
+
+    Raises:
+        UserError: strategies that are unknown or cannot run, budgets that learn nothing or that the prompts do
+            not reach for; all are listed.
+    """
+    from realign.core.artifacts import ARTIFACTS
+    from realign.selection import registry
+    from realign.selection.purchases import refuse
+
+    known = registry(root / ARTIFACTS["strategies"].path)
+    refuse(found.compare, found.select.mix, known, _train_prompts(root))
+
+
+def _train_prompts(root: Path) -> int | None:
+    """Train prompts that the data has; None before prepare has looked at it."""
+    from flows import dvc_cli
+    from realign.core import artifacts, schemas
+    from realign.core.artifacts import ARTIFACTS
+
+    path = root / ARTIFACTS["prompts"].path
+    if not path.is_file() or "prepare" in dvc_cli.status(root):
+        return None
+    return int((artifacts.read_table(path, schemas.PROMPTS)["split"] == "train").sum())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,22 @@ PROFILES = "profiles"
 _WHOLE = "demo"
 
 
-def write(root: Path, profile: str | None, assignments: Sequence[str]) -> None:
+def write(
+    root: Path,
+    profile: str | None,
+    assignments: Sequence[str],
+    accept: Callable[[params.Params], object] = lambda outcome: None,
+) -> None:
     """Put a profile's values and then single values into params.yaml, all or none.
 
     A profile starts from `profiles/demo.yaml`, which names every key, so that a run by profile does
     not depend on what params.yaml held before.
+
+    Args:
+        root: the project.
+        profile: name of a profile.
+        assignments: section.key=value each.
+        accept: raises where the outcome must not be written.
 
     Raises:
         UserError: no such profile, an assignment is not section.key=value, or the outcome is refused.
@@ -39,7 +50,7 @@ def write(root: Path, profile: str | None, assignments: Sequence[str]) -> None:
         _assign(document, assignment)
     buffer = io.StringIO()
     yaml.dump(document, buffer)
-    params.check(YAML(typ="safe").load(buffer.getvalue()))
+    accept(params.check(YAML(typ="safe").load(buffer.getvalue())))
     artifacts.write_text(path, buffer.getvalue())
 
 

@@ -37,13 +37,15 @@ async def is_transient(task: object, task_run: TaskRun, state: State[object]) ->
     retry_delay_seconds=[10, 60, 300],
     retry_condition_fn=is_transient,
 )
-def run_stage(root: Path, stage: str, fresh: bool) -> str:
+def run_stage(root: Path, stage: str, fresh: bool, target: str | None = None, quiet: bool = False) -> str:
     """Bring one stage up to date.
 
     Args:
         root: the project.
-        stage: its name in dvc.yaml.
+        stage: its name, under which it leaves its status.
         fresh: DVC said at the start that this stage and all above it are up to date.
+        target: what DVC calls it, where that is not its name in the project's pipeline.
+        quiet: its lines are for the debug log, because others speak beside it.
 
     Returns:
         'up to date' or 'ran'.
@@ -57,7 +59,8 @@ def run_stage(root: Path, stage: str, fresh: bool) -> str:
         return "up to date"
     note = root / ".work" / f"{stage}.status.json"
     note.unlink(missing_ok=True)
-    if dvc_cli.run(root, "repro", "--quiet", "-s", stage, say=logger.info) == 0:
+    say = logger.debug if quiet else logger.info
+    if dvc_cli.run(root, "repro", "--quiet", "-s", target or stage, say=say) == 0:
         return "ran" if note.is_file() else "up to date"
     raise _reason(note, stage)
 

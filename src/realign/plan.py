@@ -9,8 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from realign.core import artifacts
+from realign.core import artifacts, schemas
 from realign.core.artifacts import ARTIFACTS
+from realign.core.errors import UserError
+from realign.core.pairs import with_texts
 from realign.core.params import Label, Params
 from realign.core.work import Work
 from realign.judge_check import with_labeller
@@ -22,7 +24,7 @@ from realign.ledger import batches
 from realign.ledger.store import Ledger
 from realign.selection import registry
 from realign.stage import WORK
-from realign.stages import label, select, validate
+from realign.stages import select, validate
 
 COLUMNS = (
     "strategy", "train pairs", "held-out pairs", "known", "calls", "tokens", "money",
@@ -102,12 +104,20 @@ def _pairs(root: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
         if table is not None
     }
     own = root / ARTIFACTS["strategies"].path
-    others = [name for name, s in registry(own).items() if name != params.strategy and not s.needs]
+    known, pilot = registry(own), _pilot(root)
+    able = [name for name, s in known.items() if not s.needs or (s.needs == ("labels",) and len(pilot))]
+    others = [name for name in able if name != params.strategy]
     others += [name for name in params.audit if name not in others]
+    untaught = [name for name in (params.strategy, *others) if name in known and name not in able]
+    if untaught:
+        raise UserError(
+            f"{', '.join(untaught)}: picks by labels that are not bought yet; buy the pilot first: realign run "
+            "--until pilot"
+        )
     with tempfile.TemporaryDirectory() as folder:
         work = Work(Path(folder) / WORK, "plan")  # a question leaves no gate report behind
         picked = select.run(
-            select.Inputs(tables["prompts"], tables["responses"], tables["embeddings"], own),
+            select.Inputs(tables["prompts"], tables["responses"], tables["embeddings"], pilot, own),
             select.Settings(params.seed, params.strategy, others, params.select),
             work,
         )
@@ -117,7 +127,15 @@ def _pairs(root: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
             work,
         )
     pairs = pd.concat([passed.validated_train, passed.validated_measure], ignore_index=True)
-    return pairs, label.with_texts(pairs.drop_duplicates("pair_id"), tables["prompts"], tables["responses"])
+    return pairs, with_texts(pairs.drop_duplicates("pair_id"), tables["prompts"], tables["responses"])
+
+
+def _pilot(root: Path) -> pd.DataFrame:
+    """The labels that strategies which learn have been taught so far; none before the pilot has run."""
+    path = root / ARTIFACTS["pilot"].path
+    if path.is_file():
+        return artifacts.read_table(path, schemas.PILOT)
+    return pd.DataFrame(columns=schemas.PILOT.names)
 
 
 def _judged(texts: pd.DataFrame, settings: Label, ledger: Ledger) -> pd.DataFrame:

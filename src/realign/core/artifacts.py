@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import string
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,12 +32,23 @@ class Artifact:
     """One artifact of the pipeline.
 
     Attributes:
-        path: relative to the project's root.
+        path: relative to the project's root. Where it has {names}, the table lies in parts, a file for each
+            value of the columns of these names.
         table: its schema, for tables (.parquet or .csv); None for JSON, text and folders.
     """
 
     path: str
     table: schemas.Table | None = None
+
+    @property
+    def by(self) -> list[str]:
+        """The columns by whose values the table is parted; none for a whole one."""
+        return [name for _, name, _, _ in string.Formatter().parse(self.path) if name]
+
+    @property
+    def home(self) -> str:
+        """The folder under which all parts lie; of a whole artifact its path."""
+        return self.path.partition("{")[0].rstrip("/")
 
 
 ARTIFACTS: Mapping[str, Artifact] = {
@@ -46,6 +58,7 @@ ARTIFACTS: Mapping[str, Artifact] = {
     "base": Artifact("models/base"),
     "responses": Artifact("data/responses.parquet", schemas.RESPONSES),
     "embeddings": Artifact("data/embeddings.parquet", schemas.EMBEDDINGS),
+    "pilot": Artifact("data/pilot.parquet", schemas.PILOT),
     "pairs": Artifact("data/pairs.parquet", schemas.PAIRS),
     "validated_train": Artifact("data/validated/train.parquet", schemas.PAIRS),
     "validated_measure": Artifact("data/validated/measure.parquet", schemas.PAIRS),
@@ -65,6 +78,18 @@ ARTIFACTS: Mapping[str, Artifact] = {
     "gate_responses": Artifact("reports/gates/responses.json"),
     "gate_pairs": Artifact("reports/gates/pairs.json"),
     "gate_preferences": Artifact("reports/gates/preferences.json"),
+    "purchases": Artifact("data/compare/purchases/{strategy}-{budget}-{seed}.parquet", schemas.ARM_PICKS),
+    "held_out": Artifact("data/compare/held_out.parquet", schemas.HELD_OUT),
+    "base_answers": Artifact("data/compare/base_answers.parquet", schemas.BASE_ANSWERS),
+    "arm_answers": Artifact(
+        "data/compare/arms/{strategy}-{budget}-{seed}/answers.parquet", schemas.ARM_ANSWERS
+    ),
+    "arm_margins": Artifact(
+        "data/compare/arms/{strategy}-{budget}-{seed}/margins.parquet", schemas.ARM_MARGINS
+    ),
+    "comparison": Artifact("reports/compare.json"),
+    "comparison_page": Artifact("reports/compare.html"),
+    "plot_arms": Artifact("reports/compare.csv", schemas.ARM_FIGURES),
     **{
         f"quarantine_{stage}": Artifact(f"data/quarantine/{stage}.parquet", schemas.QUARANTINE)
         for stage in ("prepare", "generate", "select", "validate", "label")

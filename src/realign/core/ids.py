@@ -53,6 +53,11 @@ def uniforms(count: int, *parts: str) -> np.ndarray:
     return np.random.Generator(np.random.Philox(key=key)).random(count)
 
 
+def arm_seed(run: int, seed: int) -> int:
+    """The seed of everything random in an arm, from the run's seed and the arm's. Below 2**31."""
+    return int(digest("arm", str(run), str(seed)), 16) % 2**31
+
+
 def dump_messages(messages: Iterable[Message]) -> str:
     """Messages as canonical JSON: only role and content, in this order."""
     rows = [{"role": m["role"], "content": m["content"]} for m in messages]

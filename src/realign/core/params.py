@@ -7,11 +7,13 @@ There is no default in code, because DVC cannot see one change. What a key means
 from __future__ import annotations
 
 import difflib
+import functools
+import itertools
 import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -306,6 +308,29 @@ class Report(Section):
     examples: Count
 
 
+class Arm(NamedTuple):
+    """One training of the equal-budget experiment."""
+
+    strategy: str
+    budget: int
+    seed: int
+
+
+class Compare(Section):
+    """The equal-budget experiment: every strategy with every budget and every seed."""
+
+    strategies: Annotated[list[Name], Field(min_length=2)]
+    budgets: Annotated[list[Count], Field(min_length=1)]
+    seeds: Annotated[list[Whole], Field(min_length=1)]
+    baseline: Name
+    pilot: Count
+    samples: Count
+
+    def arms(self) -> list[Arm]:
+        """Every combination, in the order of dvc.yaml's matrix."""
+        return [Arm(*arm) for arm in itertools.product(self.strategies, self.budgets, self.seeds)]
+
+
 class Params(Section):
     """The whole of params.yaml."""
 
@@ -322,10 +347,13 @@ class Params(Section):
     train: Train
     evaluate: Evaluate
     report: Report
+    compare: Compare
 
     def section(self, key: str) -> object:
-        """The value of one top-level key of params.yaml."""
-        return self.validation if key == "validate" else getattr(self, key)
+        """The value of one key of params.yaml, with dots for a key inside of a section."""
+        if key == "validate":
+            return self.validation
+        return functools.reduce(getattr, key.split("."), self)
 
 
 def load(path: Path) -> Params:
@@ -518,8 +546,20 @@ def _lengths(p: Params, found: list[str]) -> None:
         )
 
 
+def _compare(p: Params, found: list[str]) -> None:
+    for key in ("strategies", "budgets", "seeds"):
+        named = getattr(p.compare, key)
+        if len(set(named)) < len(named):
+            found.append(f"compare.{key}: names one twice; each is an arm of its own")
+    if p.compare.baseline not in p.compare.strategies:
+        found.append(
+            f"compare.baseline: {p.compare.baseline} is the strategy that the others are held against; name it in "
+            "compare.strategies too"
+        )
+
+
 _RULES: tuple[Callable[[Params, list[str]], None], ...] = (
-    _audit, _select, _data, _base, _embed, _generate, _label, _judges, _train, _lengths,
+    _audit, _select, _data, _base, _embed, _generate, _label, _judges, _train, _lengths, _compare,
 )  # fmt: skip
 
 

@@ -133,6 +133,19 @@ PAIRS = Table(
     ),
 )  # fmt: skip
 
+PILOT = Table(
+    "pilot", "Random pairs that were labelled first, for strategies that learn from labels.", ("pair_id",),
+    (
+        _PAIR,
+        _PROMPT,
+        Column("response_a", STRING, "response id shown first"),
+        Column("response_b", STRING, "response id shown second"),
+        Column("winner", STRING, "a, b, tie or both_bad"),
+        Column("p_a", FLOAT, "the labeller's probability that a is better"),
+        Column("labeller", STRING, "who judged"),
+    ),
+)  # fmt: skip
+
 HISTOGRAM = Table(
     "histogram", "Similarities of all candidate pairs, and of each strategy's picks, in 40 bins.",
     ("picks", "bin"),
@@ -276,7 +289,97 @@ CURVE = Table(
     ),
 )  # fmt: skip
 
+_ARM = (
+    Column("strategy", STRING, "the arm's strategy"),
+    Column("budget", INT, "labels that the arm may buy"),
+    Column("seed", INT, "the arm's training seed"),
+)
+
+ARM_ANSWERS = Table(
+    "arm_answers", "Held-out prompts answered by the policy of every arm, and how they fare against the base.",
+    ("strategy", "budget", "seed", "prompt_id"),
+    (
+        *_ARM,
+        _PROMPT,
+        Column("win", FLOAT, "share of the prompt's samples that the policy wins, ties counted half"),
+        Column("policy_tokens", FLOAT, "length of the policy's response, mean over samples"),
+        Column("base_tokens", FLOAT, "length of the base's response, mean over samples"),
+        Column("kl", FLOAT, "ln(policy/base) of the policy's own response, nats, mean over samples"),
+    ),
+)  # fmt: skip
+
+ARM_MARGINS = Table(
+    "arm_margins", "Implicit rewards of every arm's policy on held-out pairs with a known better side.",
+    ("strategy", "budget", "seed", "pair_id"),
+    (
+        *_ARM,
+        _PAIR,
+        _PROMPT,
+        Column("margin", FLOAT, "beta * ([ln pi/ref](better) - [ln pi/ref](worse)), nats"),
+        Column("correct", FLOAT, "1 if the margin is above 0, 0.5 if it is 0, else 0"),
+    ),
+)  # fmt: skip
+
+ARM_PICKS = Table(
+    "arm_picks", "Pairs that every arm bought a label for. Those of a smaller budget are the first of the larger, "
+    "except where a strategy learns: its pilot is at most half of the budget.",
+    ("strategy", "budget", "seed", "pair_id"),
+    (
+        *_ARM,
+        _PAIR,
+        _PROMPT,
+        Column("place", INT, "order in which the arm bought it, from 1"),
+        Column("pilot", BOOL, "bought to teach the strategy, before it could pick"),
+        Column("response_a", STRING, "response id shown first"),
+        Column("response_b", STRING, "response id shown second"),
+        Column("winner", STRING, "a, b, tie or both_bad"),
+        Column("p_a", FLOAT, "the labeller's probability that a is better"),
+        Column("labeller", STRING, "who judged"),
+        Column("gold", STRING, "a, b or tie by the noise-free rule or the second annotator", nullable=True),
+        Column("log_length_ratio", FLOAT, "ln(tokens of a / tokens of b)"),
+        Column("similarity", FLOAT, "cosine of the two vectors, 5 decimals"),
+    ),
+)  # fmt: skip
+
+HELD_OUT = Table(
+    "held_out", "A random pair of each held-out prompt with a known better side, on which every arm is measured.",
+    ("pair_id",),
+    (
+        _PAIR,
+        _PROMPT,
+        Column("better", STRING, "response id of the better one, by gold where there is one, else by label"),
+        Column("worse", STRING, "response id of the other"),
+    ),
+)  # fmt: skip
+
+BASE_ANSWERS = Table(
+    "base_answers", "Held-out prompts answered by the base policy, against which every arm is measured.",
+    ("prompt_id", "sample"),
+    (
+        _PROMPT,
+        Column("sample", INT, "number of the sample within its prompt"),
+        Column("text", STRING, "the base policy's response"),
+        Column("tokens", INT, "length of it"),
+        Column("quality", FLOAT, "the judge's quality of it"),
+    ),
+)  # fmt: skip
+
+ARM_FIGURES = Table(
+    "arm_figures", "What was measured of each strategy at each budget, over all seeds.",
+    ("metric", "strategy", "budget"),
+    (
+        Column("metric", STRING, "what was measured"),
+        Column("strategy", STRING, "the arms' strategy"),
+        Column("budget", INT, "labels that they bought"),
+        Column("value", FLOAT, "the figure, mean over seeds"),
+        Column("low", FLOAT, "lower end of its interval", nullable=True),
+        Column("high", FLOAT, "upper end", nullable=True),
+        Column("spread", FLOAT, "standard deviation over seeds", nullable=True),
+    ),
+)  # fmt: skip
+
 TABLES = (
-    PROMPTS, GIVEN, SCORES, RESPONSES, EMBEDDINGS, PAIRS, LABELS, PREFERENCES,
-    JUDGEMENTS, MARGINS, HISTOGRAM, LENGTHS, CURVE, QUARANTINE,
+    PROMPTS, GIVEN, SCORES, RESPONSES, EMBEDDINGS, PILOT, PAIRS, LABELS, PREFERENCES,
+    JUDGEMENTS, MARGINS, HISTOGRAM, LENGTHS, CURVE,
+    ARM_ANSWERS, ARM_MARGINS, ARM_PICKS, HELD_OUT, BASE_ANSWERS, ARM_FIGURES, QUARANTINE,
 )  # fmt: skip

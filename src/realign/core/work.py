@@ -31,11 +31,17 @@ class Work:
     Args:
         root: the project's `.work` folder.
         stage: the stage's name.
+        item: which one of a stage that is run for many; they share rows, and nothing else.
     """
 
-    def __init__(self, root: Path, stage: str) -> None:
+    def __init__(self, root: Path, stage: str, item: str = "") -> None:
         self._root = root
         self._stage = stage
+        self._name = f"{stage}-{item}" if item else stage
+
+    def of(self, stage: str) -> Work:
+        """The corner of another stage, for one that does a part of its work and must find what it did."""
+        return Work(self._root, stage)
 
     def rows(self) -> RowStore:
         """This stage's finished rows, as this very code, these libraries and this device made them."""
@@ -60,7 +66,7 @@ class Work:
 
         Other folders are removed: they can never be resumed by this project state, code, library or device.
         """
-        home = self._root / "checkpoints" / self._stage
+        home = self._root / "checkpoints" / self._name
         libraries = ("torch", "transformers", "trl", "peft", "accelerate")
         folder = home / digest(fingerprint, self._makers(("core", "models", "training"), libraries))
         for other in home.glob("*"):
@@ -87,7 +93,7 @@ class Work:
         """An empty folder, to be filled and returned as an output."""
         home = self._root / "scratch"
         home.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f"{self._stage}-", dir=home))
+        return Path(tempfile.mkdtemp(prefix=f"{self._name}-", dir=home))
 
     def gates(self) -> Path:
         """The folder in which Great Expectations keeps its stores."""
@@ -106,7 +112,7 @@ class Work:
         packages = ("torch", "transformers", "trl", "peft", "sentence-transformers", "great-expectations",
                     "pandas", "pyarrow", "dvc", "prefect")  # fmt: skip
         record = {
-            "stage": self._stage,
+            "stage": self._name,
             "seconds": round(seconds, 2),
             "python": platform.python_version(),
             "machine": platform.machine(),
@@ -118,7 +124,7 @@ class Work:
             record["accelerator"] = cuda.get_device_name() if cuda.is_available() else None
         folder = self._root / "provenance"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{self._stage}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        (folder / f"{self._name}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class Verdict:
     summary: Json
 
 
-def check(frame: pd.DataFrame, suite: Suite, binding: pd.Series, work: Work) -> Verdict:
+def check(frame: pd.DataFrame, suite: Suite, binding: pd.Series, work: Work, docs: bool = True) -> Verdict:
     """Run a suite; Data Docs are rebuilt, whatever the outcome.
 
     Args:
@@ -72,11 +72,12 @@ def check(frame: pd.DataFrame, suite: Suite, binding: pd.Series, work: Work) -> 
         suite: the checks.
         binding: boolean, which rows the table checks speak of (audit picks cannot stop a run).
         work: where stores, failure reports and docs go.
+        docs: False keeps no stores and builds no Data Docs, for gates that stand side by side.
 
     Raises:
         ValidationFailed: a table check failed; names expectation, figure, first rows and the mend.
     """
-    context = _context(work)
+    context = _context(work if docs else None)
     failed: dict[str, str] = {}
     summary: list[Json] = []
     broken: list[str] = []
@@ -86,7 +87,7 @@ def check(frame: pd.DataFrame, suite: Suite, binding: pd.Series, work: Work) -> 
     ) -> Iterator[tuple[Check, Json, list[str]]]:
         results = _validate(context, f"{suite.name}-{level}", table, suite, checks) if checks else []
         for one, result in zip(checks, results, strict=True):
-            bad = [str(row[suite.key]) for row in result["result"].get("unexpected_index_list") or []]
+            bad = _bad(result, suite)
             summary.append(_line(level, one, result, len(bad)))
             yield one, result, bad
 
@@ -98,7 +99,8 @@ def check(frame: pd.DataFrame, suite: Suite, binding: pd.Series, work: Work) -> 
         for one, result, bad in look(level, checks, table):
             if not result["success"]:
                 broken.append(_sentence(one, result, table, bad))
-    _publish(context, work)
+    if docs:
+        _publish(context, work)
     content = {
         "gate": suite.name,
         "success": not broken,
@@ -118,10 +120,28 @@ def check(frame: pd.DataFrame, suite: Suite, binding: pd.Series, work: Work) -> 
     return Verdict(failed, content)
 
 
-def _context(work: Work) -> Any:
+def failing(frame: pd.DataFrame, suite: Suite) -> dict[str, str]:
+    """The row checks alone, of pairs that nobody picked yet: the first reason of each row that fails, by its key."""
+    results = _validate(_context(None), f"{suite.name}-rows", frame, suite, suite.rows)
+    failed: dict[str, str] = {}
+    for one, result in zip(suite.rows, results, strict=True):
+        failed |= {key: one.reason for key in _bad(result, suite) if key not in failed}
+    return failed
+
+
+def _bad(result: Json, suite: Suite) -> list[str]:
+    """The keys of the rows that failed an expectation."""
+    return [str(row[suite.key]) for row in result["result"].get("unexpected_index_list") or []]
+
+
+def _context(work: Work | None) -> Any:
+    """Great Expectations with its stores in the work folder, or in memory where there is none."""
     import great_expectations as gx
 
-    context = gx.get_context(mode="file", project_root_dir=work.gates())
+    if work is None:
+        context = gx.get_context(mode="ephemeral")
+    else:
+        context = gx.get_context(mode="file", project_root_dir=work.gates())
     context.variables.progress_bars = {"globally": False}
     return context
 

@@ -19,7 +19,9 @@ def render(values: Mapping[str, Any], template: str = "page.html") -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"figure": figure, "seen": excerpt, "percent": percent, "share": share}
+    environment.filters |= {
+        "figure": figure, "seen": excerpt, "percent": percent, "share": share, "points": points, "change": change,
+    }  # fmt: skip
     return environment.get_template(template).render(values) + "\n"
 
 
@@ -40,3 +42,17 @@ def percent(value: Mapping[str, Any] | None) -> str:
     if value is None:
         return "not known"
     return f"{100 * value['value']:.1f} % [{100 * value['low']:.1f}, {100 * value['high']:.1f}]"
+
+
+def points(value: Mapping[str, Any] | None) -> str:
+    """A difference of rates with its interval, in percentage points: +1.2 [-0.4, +2.8]."""
+    if value is None:
+        return "not known"
+    return f"{100 * value['value']:+.1f} [{100 * value['low']:+.1f}, {100 * value['high']:+.1f}]"
+
+
+def change(value: Mapping[str, Any] | None, digits: int = 3) -> str:
+    """A difference with its interval: +0.123 [-0.010, +0.256]."""
+    if value is None:
+        return "not known"
+    return f"{value['value']:+.{digits}f} [{value['low']:+.{digits}f}, {value['high']:+.{digits}f}]"

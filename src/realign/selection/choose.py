@@ -26,31 +26,54 @@ class Picks:
     choice: np.ndarray
 
 
-def choose(name: str, pool: Candidates, known: Mapping[str, Strategy], options: Select) -> Picks:
+def choose(
+    name: str,
+    pool: Candidates,
+    known: Mapping[str, Strategy],
+    options: Select,
+    pilot: np.ndarray | None = None,
+    sound: np.ndarray | None = None,
+) -> Picks:
     """The pairs that a strategy, or the mixture select.mix, gives to the labeller.
 
-    A mixture shares the budget out by its parts: the part with the largest share takes its prompts
-    first, the next one of those that are left.
+    A strategy that learns from labels has bought the pilot's pairs already: they come first and count in the
+    budget, and the rest of it goes to other prompts. A mixture shares its budget out by its parts: the part
+    with the largest share takes its prompts first, the next one of those that are left; in the order of
+    picks each part comes up as often as its share says.
+
+    Args:
+        name: of the strategy, or mix.
+        pool: the candidates.
+        known: strategies by name.
+        options: the select section.
+        pilot: indices of the pairs that are labelled already, one a prompt; None for none.
+        sound: pairs that may be picked; a prompt whose choice is not among them goes without. None for all.
+            Shape (P,).
 
     Raises:
         UserError: an unknown strategy.
     """
-    per_prompt, across = options.pairs_per_prompt, options.across
-    if name != MIX:
-        order = named([name], known)[name](pool)
-        return _picks(pool, order, pick(pool, order, options.budget, across, per_prompt))
-    parts = sorted(options.mix.items(), key=lambda part: (-part[1], part[0]))
-    strategies = named([part for part, _ in parts], known)
-    prompts = len(pool.prompt_ids)
-    whole = min(options.budget or np.inf, sum(np.minimum(np.bincount(pool.prompt), per_prompt)))
-    quota = shares(np.array([share for _, share in parts]), int(whole))
-    free, found = np.ones(prompts, dtype=bool), []
-    for (part, _), number in zip(parts, quota, strict=True):
-        order = strategies[part](pool)
-        picks = _picks(pool, order, pick(pool, order, int(number), across, per_prompt, free))
-        free[pool.prompt[picks.pairs]] = False
-        found.append(picks)
-    return Picks(np.concatenate([p.pairs for p in found]), np.concatenate([p.choice for p in found]))
+    parts = options.mix if name == MIX else {name: 1.0}
+    strategies = named(sorted(parts), known)
+    orders = {part: strategy(pool) for part, strategy in strategies.items()}
+    taught = pilot is not None and any("labels" in s.needs for s in strategies.values())
+    first = pilot if pilot is not None and taught else np.zeros(0, dtype=int)
+    free = np.ones(len(pool.prompt_ids), dtype=bool)
+    free[pool.prompt[first]] = False
+    most = np.minimum(np.bincount(pool.prompt, minlength=len(free)), options.pairs_per_prompt)[free].sum()
+    budget = int(most if options.budget is None else min(options.budget - len(first), most))
+    ranked = sorted(parts.items(), key=lambda part: (-part[1], part[0]))
+    found, turns = [_picks(pool, orders[ranked[0][0]], first)], [np.zeros(len(first))]
+    quota = shares(np.array([share for _, share in ranked]), budget)
+    for (part, share), number in zip(ranked, quota, strict=True):
+        rest = pick(pool, orders[part], int(number), options.across, options.pairs_per_prompt, free, sound)
+        free[pool.prompt[rest]] = False
+        found.append(_picks(pool, orders[part], rest))
+        turns.append((np.arange(len(rest)) + 1) / share)
+    order = np.argsort(np.concatenate(turns), kind="stable")
+    return Picks(
+        *(np.concatenate([getattr(p, field) for p in found])[order] for field in ("pairs", "choice"))
+    )
 
 
 def pick(
@@ -60,6 +83,7 @@ def pick(
     across: str = "top",
     per_prompt: int = 1,
     free: np.ndarray | None = None,
+    sound: np.ndarray | None = None,
 ) -> np.ndarray:
     """The pairs that come first of each prompt; with a budget, of the prompts that `across` picks.
 
@@ -72,6 +96,7 @@ def pick(
         across: how prompts are picked: top, stratified or k_center.
         per_prompt: most pairs of a prompt.
         free: prompts that may be picked; None for all. Shape (N,).
+        sound: pairs that may be picked; None for all. Shape (P,).
 
     Returns:
         Indices of picked pairs, best first: all first choices in the order of their prompts, then all
@@ -80,7 +105,9 @@ def pick(
     if budget == 0:
         return np.zeros(0, dtype=int)
     choice = choices(pool, order)
-    wanted = (choice <= per_prompt) & (True if free is None else free[pool.prompt])
+    wanted = choice <= per_prompt
+    for allowed in (None if free is None else free[pool.prompt], sound):
+        wanted &= True if allowed is None else allowed
     pairs = np.flatnonzero(wanted)
     ranked = pairs[np.lexsort((pairs, order[pairs], choice[pairs]))]
     if budget is None or budget >= len(ranked):

@@ -132,6 +132,17 @@ def refuse(names: Iterable[str], known: Mapping[str, Strategy], options: Select)
             f"{', '.join(taught)}: learns from labels; set select.pilot.prompts above 0 (160 is a fair start), or "
             "name another strategy"
         )
+    elif taught and options.budget is not None and options.budget <= options.pilot.prompts:
+        problems.append(
+            f"{', '.join(taught)}: the pilot counts in the budget, and select.budget {options.budget} is not above "
+            f"select.pilot.prompts {options.pilot.prompts}; raise the one, or lower the other"
+        )
+    rewarded = [s.name for s in wanted if "rewards" in s.needs]
+    if rewarded:
+        problems.append(
+            f"{', '.join(rewarded)}: needs the implicit rewards of a policy that is trained already, which no stage "
+            "makes; name another strategy"
+        )
     if problems:
         raise UserError(listing("params.yaml names strategies that cannot run:", problems))
 

@@ -9,19 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from realign import asking
 from realign.core import schemas
-from realign.core.errors import LabelsMissing
-from realign.core.params import NO_FILE, Embed, Label, Validate
+from realign.core.pairs import as_preferences
+from realign.core.params import Embed, Label, Validate
 from realign.core.work import Quarantine, Tally, Work
-from realign.embedders.texts import text_vectors
-from realign.labellers import LABELLERS
-from realign.labellers.check import require_accuracy
 from realign.labellers.people import agreement_facts
-from realign.labellers.verdicts import OUTCOMES, OVER_BUDGET, Question, Verdicts, by_gap, score_gap
-from realign.ledger import batches
+from realign.labellers.verdicts import OUTCOMES
 from realign.quality import frames, gate, suites
-from realign.simulation.qualities import qualities
-from realign.sources import known
 
 _BINS = 20
 
@@ -77,16 +72,13 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         ValidationFailed: the preferences gate refused the table.
     """
     pairs = pd.concat([inputs.validated_train, inputs.validated_measure], ignore_index=True)
-    distinct = with_texts(pairs.drop_duplicates("pair_id"), inputs.prompts, inputs.responses)
-    question = _question(distinct, inputs, settings, work)
-    measured = require_accuracy(question)
-    verdicts = LABELLERS[settings.label.labeller](question)
-    _within_budget(verdicts, pairs, distinct, settings.label)
-    judged = distinct[["pair_id"]].assign(
-        winner=verdicts.winner, p_a=verdicts.p_a, labeller=verdicts.labeller
-    )
-    judged = judged.join(_gold(distinct, inputs.scores, settings.label))
-    merged = pairs.merge(judged, on="pair_id", how="left", validate="many_to_one")
+    told = asking.Known(
+        inputs.prompts, inputs.responses, inputs.embeddings, inputs.scores, inputs.base, inputs.people,
+        inputs.known_pairs,
+    )  # fmt: skip
+    asked = asking.ask(pairs, told, settings.label, settings.embed, seed=settings.seed, work=work)
+    said = asked.judged[["pair_id", "winner", "p_a", "labeller", "gold", "gold_gap"]]
+    merged = pairs.merge(said, on="pair_id", how="left", validate="many_to_one")
     quarantine = Quarantine()
     names = merged["purpose"] + " " + merged["strategy"] + " " + merged["pair_id"]
     silent = ~merged["winner"].isin(OUTCOMES)
@@ -98,7 +90,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     for outcome in ("tie", "both_bad"):
         part = train[train["winner"] == outcome]
         quarantine.add_all("label", part["pair_id"].tolist(), outcome, part["labeller"].tolist())
-    preferences = _preferences(train[train["winner"].isin(["a", "b"])], distinct, inputs.responses)
+    preferences = as_preferences(train, asked.judged, inputs.responses)
     verdict = gate.check(
         frames.preferences(preferences, inputs.validated_train, inputs.prompts),
         suites.preferences(settings.validate),
@@ -107,8 +99,8 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     )
     return Outputs(
         labels[schemas.LABELS.names],
-        preferences[schemas.PREFERENCES.names],
-        _labelling(settings, labels, verdicts, measured, question.votes),
+        preferences,
+        _labelling(settings, labels, asked),
         _lengths(labels, inputs.responses),
         verdict.summary,
         quarantine.frame(),
@@ -119,47 +111,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     )
 
 
-def _question(pairs: pd.DataFrame, inputs: Inputs, settings: Settings, work: Work) -> Question:
-    vectors = inputs.embeddings.set_index("response_id")["vector"]
-    texts = inputs.responses.set_index("response_id")["text"]
-    embedded = dict(zip(texts.reindex(vectors.index), vectors, strict=True))
-    unnamed = inputs.known_pairs.as_posix().endswith(NO_FILE)
-    return Question(
-        pairs=pairs,
-        scores=inputs.scores,
-        settings=settings.label,
-        seed=settings.seed,
-        work=work,
-        base=inputs.base,
-        vectors=text_vectors(inputs.base, settings.embed, embedded),
-        votes=batches.read(inputs.people),
-        known=known.empty() if unnamed else known.read(inputs.known_pairs),
-    )
-
-
-def _within_budget(verdicts: Verdicts, pairs: pd.DataFrame, distinct: pd.DataFrame, settings: Label) -> None:
-    missing = distinct["pair_id"][verdicts.winner == OVER_BUDGET]
-    if missing.empty or settings.budget.then == "train":
-        return
-    late = pairs[pairs["pair_id"].isin(missing)]
-    uses = (late["purpose"] + " " + late["strategy"]).value_counts(sort=False)
-    parts = ", ".join(f"{count} {use}" for use, count in uses.items())
-    caps = {"calls": settings.budget.calls, "money": settings.budget.money}
-    named = " and ".join(f"label.budget.{key} = {cap:g}" for key, cap in caps.items() if cap is not None)
-    raise LabelsMissing(
-        f"{named} is reached: {len(distinct) - len(missing)} of {len(distinct)} pairs are judged, {len(missing)} are "
-        f"missing ({parts}; a pair may serve several). What was bought is in the ledger. Raise the cap, or train on "
-        "what there is: --set label.budget.then=train"
-    )
-
-
-def _labelling(
-    settings: Settings,
-    labels: pd.DataFrame,
-    verdicts: Verdicts,
-    measured: dict[str, Any] | None,
-    votes: pd.DataFrame,
-) -> dict[str, Any]:
+def _labelling(settings: Settings, labels: pd.DataFrame, asked: asking.Asked) -> dict[str, Any]:
     """How the labels came about: who, how many of each outcome, and what is known of the labeller."""
     each = labels.drop_duplicates("pair_id")
     counts = each["winner"].value_counts()
@@ -167,59 +119,14 @@ def _labelling(
         "labeller": settings.label.labeller,
         "outcomes": {name: int(counts.get(name, 0)) for name in OUTCOMES},
         "by": {str(name): int(count) for name, count in each["labeller"].value_counts().items()},
-        "known_pairs": measured,
-        **verdicts.facts,
+        "known_pairs": asked.measured,
+        **asked.verdicts.facts,
     }
     if settings.label.labeller in ("human", "cascade"):
+        votes = asked.question.votes
         relevant = votes[votes["pair_id"].isin(each["pair_id"])]
         found["people"] = agreement_facts(relevant, settings.label, settings.seed)
     return found
-
-
-def with_texts(pairs: pd.DataFrame, prompts: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame:
-    """Pairs with what a labeller reads: text_a, text_b, messages, rule."""
-    texts = responses.set_index("response_id")["text"]
-    prompts = prompts.set_index("prompt_id")
-    return pairs.assign(
-        text_a=texts.loc[pairs["response_a"]].to_numpy(),
-        text_b=texts.loc[pairs["response_b"]].to_numpy(),
-        messages=prompts["messages"].loc[pairs["prompt_id"]].to_numpy(),
-        rule=prompts["rule"].loc[pairs["prompt_id"]].to_numpy(),
-    ).reset_index(drop=True)
-
-
-def _gold(pairs: pd.DataFrame, scores: pd.DataFrame, settings: Label) -> pd.DataFrame:
-    """The noise-free rule's verdict where the data has a rule, else the second annotator's, else null."""
-    if pairs["rule"].notna().all():
-        gap = qualities(pairs, "text_a") - qualities(pairs, "text_b")
-    elif settings.gold_annotator is not None:
-        gap = score_gap(pairs, scores, settings.gold_annotator)
-    else:
-        gap = np.full(len(pairs), np.nan)
-    winner = by_gap(gap, 1e-9)
-    return pd.DataFrame(
-        {
-            "gold": pd.Series(winner, dtype="str").replace("", None),
-            "gold_gap": np.round(np.abs(gap), 9),
-        }
-    )
-
-
-def _preferences(labels: pd.DataFrame, distinct: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame:
-    rows = labels.merge(distinct[["pair_id", "text_a", "text_b", "messages"]], on="pair_id")
-    a_wins = (rows["winner"] == "a").to_numpy()
-    chosen = np.where(a_wins, rows["response_a"], rows["response_b"])
-    rejected = np.where(a_wins, rows["response_b"], rows["response_a"])
-    tokens = responses.set_index("response_id")["tokens"]
-    return rows.assign(
-        chosen_id=chosen,
-        rejected_id=rejected,
-        chosen=np.where(a_wins, rows["text_a"], rows["text_b"]),
-        rejected=np.where(a_wins, rows["text_b"], rows["text_a"]),
-        p_chosen=np.where(a_wins, rows["p_a"], 1 - rows["p_a"]),
-        chosen_tokens=tokens.loc[chosen].to_numpy(),
-        rejected_tokens=tokens.loc[rejected].to_numpy(),
-    )
 
 
 def _lengths(labels: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame:

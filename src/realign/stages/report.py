@@ -42,6 +42,7 @@ class Inputs:
 
     prompts: pd.DataFrame
     responses: pd.DataFrame
+    pilot: pd.DataFrame
     pairs: pd.DataFrame
     labels: pd.DataFrame
     preferences: pd.DataFrame
@@ -123,6 +124,7 @@ def _stages(inputs: Inputs) -> list[dict[str, Any]]:
         "base": "policy",
         "generate": f"{len(inputs.responses)} responses",
         "embed": f"{inputs.responses['text'].nunique()} texts",
+        "pilot": f"{len(inputs.pilot)} labels",
         "select": f"{pairs.get('train', 0)} pairs",
         "validate": f"{inputs.tally_validate['pair']['out']} of {inputs.tally_validate['pair']['in']}",
         "label": f"{inputs.labels['pair_id'].nunique()} verdicts",

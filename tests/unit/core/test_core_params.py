@@ -41,7 +41,7 @@ def test_the_shipped_file_loads():
 def test_the_embedded_default_needs_no_hub():
     found = params.check(raw_params())
     sections = [getattr(found, name) for name in type(found).model_fields]
-    assert [s.hub_names() for s in sections if isinstance(s, params.Section)] == [[]] * 10
+    assert [s.hub_names() for s in sections if isinstance(s, params.Section)] == [[]] * 11
 
 
 def test_a_checked_file_cannot_be_changed_any_more():
@@ -340,3 +340,22 @@ def test_a_section_says_what_it_asks_of_the_hub(name, changes, asked):
 
 def test_a_folder_is_not_asked_of_the_hub(tmp_path):
     assert params.Model(name=str(tmp_path), revision="x").hub_names() == []
+
+
+def test_an_experiment_without_its_baseline_or_with_an_arm_twice_is_refused():
+    raw = raw_params()
+    raw["compare"] |= {"strategies": ["easy", "hard"], "budgets": [50, 50]}
+    with pytest.raises(UserError) as told:
+        params.check(raw)
+    assert "compare.baseline: random" in str(told.value)
+    assert "compare.budgets: names one twice" in str(told.value)
+
+
+def test_arms_are_every_strategy_with_every_budget_and_seed():
+    raw = raw_params()
+    raw["compare"] |= {"strategies": ["easy", "random"], "budgets": [50, 100], "seeds": [1]}
+    found = params.check(raw)
+    assert [tuple(arm) for arm in found.compare.arms()] == [
+        ("easy", 50, 1), ("easy", 100, 1), ("random", 50, 1), ("random", 100, 1),
+    ]  # fmt: skip
+    assert found.section("compare.samples") == found.compare.samples

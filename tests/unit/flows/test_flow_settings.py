@@ -235,3 +235,14 @@ def test_a_broken_file_is_a_user_error(project, name, content):
     (project / name).write_text(content)
     with pytest.raises(UserError):
         settings.write(project, "broken" if "broken" in name else None, ["seed=3"])
+
+
+def test_an_outcome_that_is_not_accepted_is_not_written(project):
+    before = text(project)
+
+    def never(outcome):
+        raise UserError(f"seed {outcome.seed} is not mine")
+
+    with pytest.raises(UserError, match="seed 9 is not mine"):
+        settings.write(project, None, ["seed=9"], never)
+    assert text(project) == before

@@ -9,7 +9,7 @@ from test_selection_pairs import KNOWN, counts, seeds, tables
 from unit_builders import section
 
 from realign.core.errors import UserError
-from realign.selection import choose, pick
+from realign.selection import Strategy, choose, pick
 from realign.selection.across import ACROSS, k_center, prompt_means, shares, stratified
 from realign.selection.candidates import candidates
 from realign.selection.choose import choices
@@ -111,11 +111,41 @@ def test_a_mixture_shares_prompts_out_by_its_parts(seed, budget):
     found = choose("mix", pool, KNOWN, pool.options)
     assert len(found.pairs) == min(20, budget or 20)
     assert len(set(pool.prompt[found.pairs])) == len(found.pairs)
-    easy, hard = (choices(pool, KNOWN[name](pool)) == 1 for name in ("easy", "hard"))
+    easy, hard = (choices(pool, KNOWN[name](pool))[found.pairs] == 1 for name in ("easy", "hard"))
+    assert (easy ^ hard).all()
     split = shares(np.array([0.8, 0.2]), len(found.pairs))[0]
-    assert easy[found.pairs[:split]].all() and hard[found.pairs[split:]].all()
+    assert easy.sum() == split
+    assert (abs(np.cumsum(easy) - 0.8 * np.arange(1, len(easy) + 1)) <= 1).all(), "a part waits for its turn"
     alone = pick(pool, pool.similarity, int(split)) if split else []
-    assert list(found.pairs[:split]) == list(alone)
+    assert list(found.pairs[easy]) == list(alone)
+
+
+TAUGHT = {"learner": Strategy("learner", lambda p: -p.similarity, ("labels",)), **KNOWN}
+
+
+@given(seeds, st.none() | st.integers(3, 25))
+def test_who_learns_gets_the_pilot_first_and_pays_for_it(seed, budget):
+    pool = pool_of([4] * 20, seed, budget=budget)
+    pilot = np.flatnonzero(np.isin(pool.prompt, [2, 5, 11]))[[1, 7, 14]]
+    found = choose("learner", pool, TAUGHT, pool.options, pilot)
+    assert list(found.pairs[:3]) == list(pilot)
+    assert len(found.pairs) == min(20, budget or 20)
+    assert len(set(pool.prompt[found.pairs])) == len(found.pairs)
+    hardest = pick(pool, -pool.similarity, None)
+    others = hardest[~np.isin(pool.prompt[hardest], pool.prompt[pilot])]
+    assert list(found.pairs[3:]) == list(others[: len(found.pairs) - 3])
+    unaware = choose("hard", pool, TAUGHT, pool.options, pilot)
+    assert list(unaware.pairs) == list(choose("hard", pool, KNOWN, pool.options).pairs)
+
+
+@given(seeds)
+def test_a_pair_that_is_not_sound_is_left_out_before_the_cut(seed):
+    pool = pool_of([4] * 20, seed, budget=5)
+    whole = pick(pool, pool.similarity, None)
+    sound = np.ones(len(pool.prompt), dtype=bool)
+    sound[whole[[0, 3]]] = False
+    found = choose("easy", pool, KNOWN, pool.options, sound=sound).pairs
+    assert list(found) == list(np.delete(whole, [0, 3])[:5])
 
 
 def test_a_mixture_of_unknown_parts_is_refused():

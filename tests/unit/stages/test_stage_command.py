@@ -8,9 +8,10 @@ import pytest
 from unit_builders import ROOT, section
 
 from realign import stage
-from realign.core import schemas
+from realign.core import params, schemas
 from realign.core.artifacts import ARTIFACTS, read_table, write_table
 from realign.core.errors import LabelsMissing, Transient, UserError, ValidationFailed
+from realign.core.params import Arm
 from realign.core.work import Quarantine
 
 
@@ -128,11 +129,12 @@ def test_an_absent_input_names_itself(project):
 
 
 def test_every_stage_says_what_it_reads_and_writes():
-    written = [name for stage_name in stage.STAGES for name in stage.writes(stage_name)]
-    assert sorted([*written, "people"]) == sorted(ARTIFACTS)
-    for position, name in enumerate(stage.STAGES):
-        earlier = {out for before in stage.STAGES[:position] for out in stage.writes(before)}
-        assert set(stage.reads(name)) - {*stage.FILES, "people"} <= earlier, name
+    order = (*stage.STAGES, *stage.COMPARE)
+    written = [name for stage_name in order for name in stage.writes(stage_name)]
+    assert sorted([*written, "people", "strategies"]) == sorted(ARTIFACTS)
+    for position, name in enumerate(order):
+        earlier = {out for before in order[:position] for out in stage.writes(before)}
+        assert set(stage.reads(name)) - {*stage.FILES, "people", "strategies"} <= earlier, name
 
 
 def test_a_judge_on_a_hub_may_be_asked_for_too():
@@ -175,3 +177,52 @@ def test_a_run_that_names_a_model_on_a_hub_may_ask_for_it(project, monkeypatch):
     monkeypatch.setattr(stage, "_read", lambda *_: None)
     stage.main(["base"])
     assert seen == [None] or seen == ["0"]
+
+
+def arm_rows(*arms):
+    rows = [
+        {
+            "strategy": a,
+            "budget": b,
+            "seed": s,
+            "pair_id": "p",
+            "prompt_id": "q",
+            "margin": 0.5,
+            "correct": 1.0,
+        }
+        for a, b, s in arms
+    ]
+    return pd.DataFrame(rows)
+
+
+def grid(project, **values):
+    from flows import settings
+
+    settings.write(project, None, [f"compare.{key}={value}" for key, value in values.items()])
+    return params.load(project / "params.yaml")
+
+
+def test_a_table_in_parts_is_written_and_read_by_item_or_whole(project):
+    everything = grid(project, strategies="[easy, random]", budgets="[5]", seeds="[1]")
+    easy, chance = (Arm(name, 5, 1) for name in ("easy", "random"))
+    for one in (easy, chance):
+        stage._write(project, "arm_margins", arm_rows(one), one)
+    assert (project / "data/compare/arms/easy-5-1/margins.parquet").is_file()
+    assert stage._read(project, "arm_margins", everything, easy)["strategy"].tolist() == ["easy"]
+    assert stage._read(project, "arm_margins", everything, ())["strategy"].tolist() == ["easy", "random"]
+    stage._write(project, "arm_margins", arm_rows(chance), ())
+    with pytest.raises(UserError, match="easy-5-1"):
+        stage._read(project, "arm_margins", everything, ())
+
+
+def test_an_item_is_named_on_the_command_line_and_in_the_status(project, capsys):
+    assert stage.main(["arm", "--strategy", "easy", "--budget", "5", "--seed", "1"]) == 2
+    assert status(project, "arm-easy-5-1")["status"] == "bad_input"
+    for wrong in (
+        ["arm"],
+        ["arm", "--strategy", "easy", "--budget", "x", "--seed", "1"],
+        ["prepare", "--seed", "1"],
+    ):
+        with pytest.raises(SystemExit):
+            stage.main(wrong)
+    assert "--strategy" in capsys.readouterr().err

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from unit_builders import section, verdicts, vote, world
 
-from realign.core import artifacts, ids, params
+from realign.core import artifacts, ids, params, schemas
 from realign.core.artifacts import ARTIFACTS
 from realign.core.errors import LabelsMissing, ValidationFailed
 from realign.core.work import Work
+from realign.labellers import LABELLERS
 from realign.labellers.verdicts import ABSTAINED, OVER_BUDGET, Verdicts
 from realign.ledger import batches
 from realign.quality import gate
@@ -42,7 +43,13 @@ def open_gate(monkeypatch):
 
 def picked(tables, audit=("hard", "random")):
     settings = select.Settings(7, "easy", list(audit), section("select"))
-    inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings, Path("none"))
+    inputs = select.Inputs(
+        tables.prompts,
+        tables.responses,
+        tables.embeddings,
+        pd.DataFrame(columns=schemas.PILOT.names),
+        Path("none"),
+    )
     return select.run(inputs, settings, Work(None, "select")).pairs
 
 
@@ -133,13 +140,13 @@ def test_verdicts_become_labels_and_preferences(tmp_path, real_gate):
 def test_a_pair_that_two_strategies_picked_is_judged_once_with_one_verdict(tmp_path, monkeypatch, open_gate):
     tables = world(k=2)  # one pair a prompt, so all strategies pick it
     asked = []
-    real = label.LABELLERS["oracle"]
+    real = LABELLERS["oracle"]
 
     def watched(question):
         asked.extend(question.pairs["pair_id"])
         return real(question)
 
-    monkeypatch.setitem(label.LABELLERS, "oracle", watched)
+    monkeypatch.setitem(LABELLERS, "oracle", watched)
     found = labelled(tables, picked(tables), tmp_path, temperature=5.0).labels
     assert len(asked) == len(set(asked)) == 12
     assert len(found) == 8 * 3 + 4
@@ -209,7 +216,7 @@ def outspoken(monkeypatch, words, facts=None):
         p_a = np.array([{"a": 0.9, "b": 0.1}.get(word, 0.5) for word in said])
         return Verdicts(said, p_a, "a judge", None, facts or {})
 
-    monkeypatch.setitem(label.LABELLERS, "oracle", judged)
+    monkeypatch.setitem(LABELLERS, "oracle", judged)
 
 
 def test_each_outcome_finds_its_place(tmp_path, open_gate, monkeypatch):

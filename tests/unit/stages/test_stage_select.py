@@ -1,5 +1,7 @@
 """select: each strategy's pairs of the train prompts, a random pair of each held-out one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,13 +15,15 @@ from realign.selection.lessons import lessons
 from realign.selection.vectors import directions
 from realign.stages import select
 
+NO_PILOT = pd.DataFrame(columns=schemas.PILOT.names)
+
 
 @pytest.fixture
 def run(tmp_path):
     def go(tables, strategy="easy", audit=("hard", "random"), budget=None, seed=7):
         settings = select.Settings(seed, strategy, list(audit), section("select", budget=budget))
         own = tmp_path / "strategies"
-        inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings, own)
+        inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings, NO_PILOT, own)
         found = select.run(inputs, settings, Work(tmp_path, "select"))
         found.tally_select.check(found.quarantine_select)
         artifacts.conform(found.pairs, schemas.PAIRS, "pairs")
@@ -140,32 +144,40 @@ def test_texts_that_are_all_alike_still_have_a_histogram(run):
 
 
 def piloted(tables):
-    """A label on two responses of each of six train prompts: the shorter one wins."""
-    train = tables.prompts.query("split == 'train'")["prompt_id"].iloc[:6]
+    """A label on a pair of each of twelve train prompts: the shorter one wins."""
+    train = tables.prompts.query("split == 'train'")["prompt_id"].iloc[:12]
     rows = []
     for prompt in train:
         of = tables.responses.loc[tables.responses["prompt_id"] == prompt, "response_id"].tolist()
-        rows += [(prompt, of[0], of[1], "a"), (prompt, of[3], of[2], "b")]
-    return pd.DataFrame(rows, columns=["prompt_id", "response_a", "response_b", "winner"])
+        rows.append((prompt, of[0], of[3], "a"))
+    found = pd.DataFrame(rows, columns=["prompt_id", "response_a", "response_b", "winner"])
+    return found.assign(pair_id=[ids.pair_id(*row[:3]) for row in rows], p_a=0.5, labeller="test")
 
 
 def test_a_pilot_teaches_and_every_pair_says_what_the_head_predicts(tmp_path):
     tables = world(train=30)
-    inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings, tmp_path)
+    inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings, NO_PILOT, tmp_path)
     settings = select.Settings(7, "margin", ["random"], section("select"))
+    work = Work(tmp_path, "select")
     with pytest.raises(UserError, match=r"select\.pilot\.prompts"):
-        select.picked(inputs, settings)
-    found = select.picked(inputs, settings, piloted(tables)).pairs
+        select.run(inputs, settings, work)
+    pilot = piloted(tables)
+    found = select.run(replace(inputs, pilot=pilot), settings, work).pairs
     artifacts.conform(found, schemas.PAIRS, "pairs")
     assert found["predicted_gap"].notna().all()
     best = found.query("strategy == 'margin'")["predicted_gap"].abs()
     assert best.mean() > found.query("purpose == 'audit'")["predicted_gap"].abs().mean()
-    taught = lessons(piloted(tables), tables.responses, tables.embeddings)
+    taught = lessons(pilot, tables.responses, tables.embeddings)
     head = pairwise.cross_fit(taught.vectors_a, taught.vectors_b, taught.target, taught.prompt_ids)
     sides = [directions(tables.embeddings, found[side]) for side in ("response_a", "response_b")]
     expected = head.gap(*sides, found["prompt_id"].to_numpy())
     np.testing.assert_allclose(found["predicted_gap"], expected, atol=2e-6)
-    same = select.picked(inputs, settings, shuffled(piloted(tables))).pairs
+    same = select.run(replace(inputs, pilot=shuffled(pilot)), settings, work).pairs
+    swapped = tables.responses["response_id"].isin(found["response_a"])
+    assert swapped.any()  # and a gap of a pair shown the other way round has the other sign
+    mine = found[found["strategy"] == "margin"]
+    assert set(pilot["pair_id"]) <= set(mine["pair_id"])
+    assert mine["prompt_id"].is_unique and len(mine) == 30
     pd.testing.assert_frame_equal(found, same)
 
 
@@ -176,7 +188,7 @@ def test_without_a_pilot_nothing_is_predicted(run):
 def test_choices_are_numbered_and_held_out_prompts_keep_one_pair(tmp_path):
     tables = world()
     options = section("select", pairs_per_prompt=2, mix={"easy": 0.5, "hard": 0.5})
-    inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings, tmp_path)
+    inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings, NO_PILOT, tmp_path)
     found = select.run(inputs, select.Settings(7, "hard", ["mix"], options), Work(tmp_path, "select")).pairs
     artifacts.conform(found, schemas.PAIRS, "pairs")
     hard = found.query("strategy == 'hard'")
@@ -191,6 +203,6 @@ def test_a_teams_own_strategy_is_run_like_any_other(tmp_path):
     (tmp_path / "middle.py").write_text(
         "import numpy as np\ndef middle(pool):\n    return abs(pool.similarity - np.median(pool.similarity))\n"
     )
-    inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings, tmp_path)
+    inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings, NO_PILOT, tmp_path)
     found = select.run(inputs, select.Settings(7, "middle", [], section("select")), Work(tmp_path, "select"))
     assert len(found.pairs.query("purpose == 'train' and strategy == 'middle'")) == 8

@@ -1,0 +1,113 @@
+"""The equal-budget experiment: the arms side by side, each a DVC stage of its own, then the verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import create_link_artifact
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows import align, dvc_cli, labels, plain_logs, project
+from flows.stage_task import run_stage
+from realign.core.artifacts import ARTIFACTS
+from realign.core.errors import LabelsMissing, UserError, listing
+from realign.core.params import Arm
+from realign.stage import called
+
+PIPELINE = "compare/dvc.yaml"
+PAGE = ARTIFACTS["comparison_page"].path
+
+plain_logs.install()
+
+
+def compare(root: Path, jobs: int) -> dict[str, str]:
+    """Bring the experiment of params.yaml's section `compare` up to date.
+
+    Args:
+        root: the project.
+        jobs: arms that run side by side.
+
+    Returns:
+        What happened to each stage and arm: 'ran' or 'up to date'.
+
+    Raises:
+        UserError: a stage cannot go on; its words name the mend.
+    """
+    runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=jobs)
+    side_by_side = experiment.with_options(task_runner=runner)  # type: ignore[arg-type]  # its own type is invariant
+    done: dict[str, str] = side_by_side(root=str(root), jobs=jobs)
+    return done
+
+
+@flow(name="compare", log_prints=False, persist_result=False)
+def experiment(root: str = ".", jobs: int = 1) -> dict[str, str]:
+    """The flow behind `compare`; `jobs` is what its task runner was made with."""
+    folder = Path(root).resolve()
+    try:
+        with project.locked(folder):
+            settings = project.check(folder)
+            project.check_comparison(folder, settings)
+            align.bring_up_to_date(folder, None, "embed")
+            done = _bring_up_to_date(folder, settings.compare.arms(), jobs)
+    except LabelsMissing as missing:
+        labels.wait_for_people(missing)
+        raise
+    except BaseException:
+        dvc_cli.stop_all()
+        raise
+    create_link_artifact(key="comparison", link=(folder / PAGE).as_uri(), link_text="The comparison's page")
+    return done
+
+
+def _bring_up_to_date(folder: Path, arms: list[Arm], jobs: int) -> dict[str, str]:
+    stale = _stale(folder)
+    above = ("picks", "reference")
+    done = {name: _run(folder, name, stale) for name in above}
+    if stale & {_target(name) for name in above}:
+        stale = _stale(folder)
+    done |= _train(folder, arms, stale, jobs)
+    if "ran" in done.values():
+        stale = _stale(folder)
+    done["summary"] = _run(folder, "summary", stale)
+    left = _stale(folder) if stale else set()
+    if left:
+        raise UserError(f"DVC holds these stages for stale after the run, which is a bug: {sorted(left)}")
+    return done
+
+
+def _train(folder: Path, arms: list[Arm], stale: set[str], jobs: int) -> dict[str, str]:
+    """Every arm; those that DVC holds for up to date are not looked at again."""
+    logger = get_run_logger()
+    todo = {arm: _target("arm", arm) for arm in arms if _target("arm", arm) in stale}
+    logger.info("%d of %d arms are to be trained, %d at a time", len(todo), len(arms), jobs)
+    under_way = {
+        arm: run_stage.submit(folder, called("arm", arm), fresh=False, target=target, quiet=True)
+        for arm, target in todo.items()
+    }
+    ended = {arm: future.result(raise_on_failure=False) for arm, future in under_way.items()}
+    failed = [ending for ending in ended.values() if isinstance(ending, BaseException)]
+    if failed:
+        raise UserError(
+            listing(
+                f"{len(failed)} of {len(todo)} arms did not end well; the same command runs these again:",
+                [str(failure) for failure in failed],
+            )
+        )
+    return {called("arm", arm): ended.get(arm, "up to date") for arm in arms}
+
+
+def _run(folder: Path, name: str, stale: set[str]) -> str:
+    target = _target(name)
+    found: str = run_stage(folder, name, fresh=target not in stale, target=target)
+    return found
+
+
+def _stale(folder: Path) -> set[str]:
+    return {name for name in dvc_cli.status(folder, PIPELINE) if name.startswith(PIPELINE)}
+
+
+def _target(stage: str, item: tuple[Any, ...] = ()) -> str:
+    """What DVC calls a stage of the experiment, an arm by its values."""
+    return f"{PIPELINE}:{stage}" + (f"@{'-'.join(map(str, item))}" if item else "")

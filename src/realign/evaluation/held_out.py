@@ -1,0 +1,148 @@
+"""What a policy does with held-out prompts and pairs, beside its base."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from realign.core import ids
+from realign.core.params import Generate
+from realign.core.progress import progress
+from realign.core.work import require_rows
+from realign.models.chat import completion_tokens, prompt_tokens
+from realign.models.logprobs import completion_logprobs
+from realign.models.sampling import Sampled, SamplingRow, sample
+
+_EQUAL = 1e-9
+
+
+def better_side(labels: pd.DataFrame) -> pd.DataFrame:
+    """Held-out pairs with a better and a worse response, by gold where there is one, else by label.
+
+    Args:
+        labels: columns pair_id, prompt_id, response_a, response_b, winner, gold.
+
+    Returns:
+        Columns pair_id, prompt_id, better, worse: response ids.
+
+    Raises:
+        UserError: no pair has a better side.
+    """
+    side = labels["gold"].where(labels["gold"].notna(), labels["winner"])
+    pairs = labels.assign(side=side)[side.isin(["a", "b"])]
+    a_better = pairs["side"] == "a"
+    require_rows(pairs, "held-out pairs with a better side", "raise prepare.eval_share, or give more prompts")
+    return pairs.assign(
+        better=pairs["response_a"].where(a_better, pairs["response_b"]),
+        worse=pairs["response_b"].where(a_better, pairs["response_a"]),
+    )[["pair_id", "prompt_id", "better", "worse"]]
+
+
+def occasions(prompts: pd.DataFrame, tokenizer: Any, options: Generate, samples: int) -> pd.DataFrame:
+    """A row for each answer to be given to a held-out prompt: the prompt's columns, turns, tokens, sample.
+
+    Raises:
+        UserError: no held-out prompt is short enough.
+    """
+    held_out = prompts[prompts["split"] == "eval"].sort_values("prompt_id")
+    held_out = held_out.assign(turns=held_out["messages"].map(ids.load_messages))
+    held_out = held_out.assign(tokens=held_out["turns"].map(lambda turns: prompt_tokens(tokenizer, turns)))
+    held_out = held_out[held_out["tokens"].map(len) <= options.max_prompt_tokens]
+    require_rows(held_out, "held-out prompts", "raise prepare.eval_share or generate.max_prompt_tokens")
+    return held_out.merge(pd.DataFrame({"sample": range(samples)}), how="cross")
+
+
+def answers(
+    model: Any, tokenizer: Any, rows: pd.DataFrame, options: Generate, seed: int, what: str
+) -> list[Sampled]:
+    """A sampled answer to each of `occasions`.
+
+    Every policy answers with the same uniform numbers, so that comparisons are paired in their luck too.
+    """
+    todo = [
+        SamplingRow(
+            tokens,
+            ids.uniforms(options.max_new_tokens, "evaluate", str(seed), prompt, str(number)),
+        )
+        for tokens, prompt, number in zip(rows["tokens"], rows["prompt_id"], rows["sample"], strict=True)
+    ]
+    found: dict[int, Sampled] = {}
+    bar = progress(len(todo), what, "responses")
+    for batch in sample(model, tokenizer, todo, options):
+        found |= batch
+        bar.update(len(batch))
+    bar.close()
+    return [found[at] for at in range(len(todo))]
+
+
+def wins(gap: np.ndarray) -> np.ndarray:
+    """1 where the policy's answer is better, 0 where the base's is, 0.5 where they are equal. Shape (n,)."""
+    return np.where(gap > _EQUAL, 1.0, np.where(gap < -_EQUAL, 0.0, 0.5))
+
+
+def margins(
+    model: Any,
+    tokenizer: Any,
+    pairs: pd.DataFrame,
+    prompts: pd.DataFrame,
+    responses: pd.DataFrame,
+    record: dict[str, Any],
+    options: Generate,
+) -> pd.DataFrame:
+    """Implicit rewards on `better_side` pairs: with gap (nats), margin (beta * gap) and correct (1, 0.5 or 0).
+
+    Args:
+        model: the policy with its adapter, which is switched off for the reference.
+        tokenizer: its tokenizer.
+        pairs: of `better_side`.
+        prompts: the prompts table.
+        responses: the responses table.
+        record: what the training says of itself: beta, max_length.
+        options: the generate section, for the size of batches.
+    """
+    texts = responses.set_index("response_id")["text"]
+    messages = prompts.set_index("prompt_id")["messages"].loc[pairs["prompt_id"]].map(ids.load_messages)
+    sides = [
+        completion_tokens(tokenizer, turns, texts[response])
+        for side in ("better", "worse")
+        for turns, response in zip(messages, pairs[side], strict=True)
+    ]
+    ratio = log_ratios(model, tokenizer, sides, record, options, "evaluate: pairs")
+    gap = ratio[: len(pairs)] - ratio[len(pairs) :]
+    return pairs.assign(gap=gap, margin=record["beta"] * gap, correct=(np.sign(gap) + 1) / 2)
+
+
+def divergence(
+    model: Any,
+    tokenizer: Any,
+    rows: pd.DataFrame,
+    texts: list[str],
+    record: dict[str, Any],
+    options: Generate,
+) -> np.ndarray:
+    """ln(policy/base) of the policy's own answers to `occasions`, nats: its mean estimates the KL. Shape (n,)."""
+    completions = [
+        completion_tokens(tokenizer, turns, text) for turns, text in zip(rows["turns"], texts, strict=True)
+    ]
+    return log_ratios(model, tokenizer, completions, record, options, "evaluate: KL")
+
+
+def log_ratios(
+    model: Any,
+    tokenizer: Any,
+    rows: list[tuple[list[int], list[int]]],
+    record: dict[str, Any],
+    options: Generate,
+    what: str,
+) -> np.ndarray:
+    """ln pi(y|x) - ln pi_ref(y|x) of each completion, in nats. Shape (n,)."""
+    shape = {
+        "max_length": int(record["max_length"]),
+        "tokens_per_batch": options.tokens_per_batch,
+        "pad": int(tokenizer.pad_token_id),
+    }
+    policy = completion_logprobs(model, rows, **shape, what=what)
+    with model.disable_adapter():
+        return np.asarray(policy - completion_logprobs(model, rows, **shape, what=f"{what}, reference"))

@@ -1,0 +1,72 @@
+"""The page of `realign compare`: the verdict, then pictures, each with the table behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from realign.comparison.metrics import METRICS, PRIMARY, SECONDARY
+from realign.comparison.verdict import headline
+from realign.report import compare_charts
+from realign.report.page import render as render_page
+
+_LEARNED = ("pair_accuracy", "win_rate", "lc_win_rate", "margin", "ece", "length_ratio", "kl")
+_BOUGHT = ("label_error", "longer_wins", "abs_log_length_ratio", "ties", "similarity")
+
+
+def render(result: Mapping[str, Any], title: str = "Which pairs are worth a label") -> str:
+    """The whole page as one HTML text.
+
+    Args:
+        result: what realign.comparison.compare found.
+        title: the page's name.
+    """
+    primary = METRICS[PRIMARY].title
+    charts = {
+        "scores": compare_charts.scores(result, PRIMARY, primary),
+        "panels": compare_charts.against_baseline(result, PRIMARY, primary),
+        "win_rate": compare_charts.scores(result, SECONDARY, METRICS[SECONDARY].title),
+        "saved": compare_charts.saved(result, PRIMARY),
+        "bought": [
+            compare_charts.by_strategy(result, name, METRICS[name].title)
+            for name in ("label_error", "abs_log_length_ratio", "longer_wins")
+        ],
+    }
+    values = {
+        "title": title,
+        "result": result,
+        "arms": {(row["strategy"], row["budget"]): row["figures"] for row in result["arms"]},
+        "differences": {(row["strategy"], row["budget"]): row["figures"] for row in result["differences"]},
+        "charts": charts,
+        "cards": _cards(result),
+        "metrics": METRICS,
+        "learned": _LEARNED,
+        "bought": _BOUGHT,
+        "primary": PRIMARY,
+        "secondary": SECONDARY,
+        "most": max(result["budgets"]),
+    }
+    return render_page(values, "compare.html")
+
+
+def _cards(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Per strategy but the baseline: its verdict, score and labels saved, the best first."""
+    rows = []
+    for name in result["strategies"][1:]:
+        said = result["verdict"]["strategies"][name]
+        at = max(said["better_at"] or said["worse_at"] or result["budgets"])
+        figures = next(
+            r["figures"] for r in result["differences"] if (r["strategy"], r["budget"]) == (name, at)
+        )
+        rows.append(
+            {
+                "name": name,
+                "verdict": said["verdict"],
+                "best": name == result["verdict"]["best"],
+                "at": at,
+                "score": figures[PRIMARY],
+                "saved": headline(result["saved"][PRIMARY].get(name, [])),
+            }
+        )
+    words = ["better", "better and worse", "not distinguishable", "worse"]
+    return sorted(rows, key=lambda row: (not row["best"], words.index(str(row["verdict"])), row["name"]))

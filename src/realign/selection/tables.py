@@ -1,0 +1,109 @@
+"""From tables to candidates, and from picks back to the pairs table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from realign.core import ids, schemas
+from realign.core.params import Select
+from realign.core.work import Quarantine, require_rows
+from realign.selection.candidates import Candidates
+from realign.selection.choose import Picks, choices
+from realign.selection.registry import registry
+
+HOLDOUT = {
+    "budget": None,
+    "pairs_per_prompt": 1,
+    "across": "top",
+}  # one a prompt, whatever is bought to train on
+
+
+def usable(
+    prompts: pd.DataFrame, responses: pd.DataFrame, embeddings: pd.DataFrame, quarantine: Quarantine
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Responses of train and of held-out prompts with at least two that have a direction to compare.
+
+    Args:
+        prompts: the prompts table.
+        responses: the responses table.
+        embeddings: the embeddings table.
+        quarantine: collects the prompts that have fewer.
+
+    Raises:
+        UserError: a split has no such prompt.
+    """
+    vectors = embeddings.set_index("response_id")["vector"]
+    sound = {id_ for id_, v in vectors.items() if np.isfinite(v).all() and np.any(v)}
+    kept = responses[responses["response_id"].isin(sound)]
+    counts = kept.groupby("prompt_id").size().reindex(prompts["prompt_id"], fill_value=0)
+    for prompt, count in counts[counts < 2].items():
+        reason = "one_response" if count else "no_response"
+        quarantine.add("prompt", str(prompt), reason, "fewer than two different usable responses")
+    kept = kept[kept["prompt_id"].isin(counts[counts >= 2].index)]
+    split = prompts.set_index("prompt_id")["split"].reindex(kept["prompt_id"]).to_numpy()
+    train, held_out = kept[split == "train"], kept[split == "eval"]
+    for part, name in ((train, "train"), (held_out, "eval")):
+        require_rows(
+            part,
+            f"{name} prompts with two different responses",
+            "give more prompts or responses (prepare, generate.k), or change prepare.eval_share",
+        )
+    return train, held_out
+
+
+def as_pairs(pool: Candidates, picks: Picks, purpose: str, name: str) -> pd.DataFrame:
+    """Picks as rows of the pairs table, in the order of the picks."""
+    rank = choices(pool, pool.similarity)
+    counts = np.bincount(pool.prompt)
+    rows = []
+    for at, choice in zip(picks.pairs, picks.choice, strict=True):
+        prompt = str(pool.prompt_ids[pool.prompt[at]])
+        first, second = str(pool.responses[pool.first[at]]), str(pool.responses[pool.second[at]])
+        a, b = ids.shown_order(prompt, first, second)
+        side = 1.0 if a == first else -1.0
+        rows.append(
+            (
+                purpose,
+                name,
+                ids.pair_id(prompt, a, b),
+                prompt,
+                a,
+                b,
+                float(pool.similarity[at]),
+                side * float(pool.log_length_ratio[at]) + 0.0,
+                None if pool.lessons is None else side * float(pool.gap[at]) + 0.0,
+                int(choice),
+                int(rank[at]),
+                int(counts[pool.prompt[at]]),
+            )
+        )
+    return pd.DataFrame(rows, columns=schemas.PAIRS.names).astype({"predicted_gap": float})
+
+
+def places(pool: Candidates, pair_ids: Sequence[str]) -> np.ndarray:
+    """Indices of these pairs among the candidates, in their order. Shape (n,)."""
+    index = {pair: at for at, pair in enumerate(pool.pair_ids())} if len(pair_ids) else {}
+    return np.array([index[pair] for pair in pair_ids], dtype=int)
+
+
+def pilot_order(pool: Candidates) -> Picks:
+    """The pair that `random` picks of each prompt, prompts in the order of a hash of the seed and their id.
+
+    A pilot is the first of them, so that a smaller one is part of a larger one, and its labels serve
+    `random` too.
+    """
+    order = registry()["random"](pool)
+    pairs = np.flatnonzero(choices(pool, order) == 1)
+    turn = [
+        ids.uniform("pilot", str(pool.seed), str(pool.prompt_ids[prompt])) for prompt in pool.prompt[pairs]
+    ]
+    pairs = pairs[np.argsort(turn, kind="stable")]
+    return Picks(pairs, np.ones(len(pairs), dtype=int))
+
+
+def single(options: Select) -> Select:
+    """The select section for held-out pairs, which measure the model: one a prompt, always."""
+    return options.model_copy(update=HOLDOUT)

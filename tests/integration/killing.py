@@ -1,0 +1,61 @@
+"""SIGKILL for a command that is under way, and the certainty that nothing of it is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from workspace import Workspace
+
+
+def kill_when(
+    project: Workspace, moment: Callable[[], bool], *arguments: str, everything: bool = True
+) -> None:
+    """Start a command, and SIGKILL it at the moment: all of its processes, or only the first one."""
+    run = project.start(*arguments)
+    deadline = time.monotonic() + 300
+    while not moment():
+        assert run.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline, "the moment never came"
+        time.sleep(0.02)
+    victims = _family(run.pid)
+    for pid in victims if everything else [run.pid]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    run.wait()
+    stages = [pid for pid in victims if "realign.stage" in _command(pid)]
+    deadline = time.monotonic() + 20
+    while any("realign.stage" in _command(pid) for pid in stages):
+        assert time.monotonic() < deadline, "a stage outlived its run"
+        time.sleep(0.1)
+    for pid in victims:  # Prefect's own server does not end with a killed run
+        if "uvicorn" in _command(pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all that descend from it."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            parents.setdefault(int(stat.rsplit(")", 1)[1].split()[1]), []).append(int(entry.name))
+    found = [pid]
+    for one in found:
+        found += parents.get(one, [])
+    return found
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
