@@ -14,7 +14,10 @@ from typer.testing import CliRunner
 from flows.cli import app
 
 HOME = Path(__file__).parents[2]
-DOCUMENTS = [HOME / name for name in ("README.md", "CONTRIBUTING.md", "docs/operations.md", "docs/labels.md", "docs/results.md")]
+DOCUMENTS = [
+    HOME / name
+    for name in ("README.md", "CONTRIBUTING.md", "docs/operations.md", "docs/labels.md", "docs/results.md")
+]
 
 
 def test_help_answers_within_a_second() -> None:
