@@ -129,10 +129,10 @@ def test_an_absent_input_names_itself(project):
 
 def test_every_stage_says_what_it_reads_and_writes():
     written = [name for stage_name in stage.STAGES for name in stage.writes(stage_name)]
-    assert sorted([*written, "people"]) == sorted(ARTIFACTS)
+    assert sorted([*written, "people", "strategies"]) == sorted(ARTIFACTS)
     for position, name in enumerate(stage.STAGES):
         earlier = {out for before in stage.STAGES[:position] for out in stage.writes(before)}
-        assert set(stage.reads(name)) - {*stage.FILES, "people"} <= earlier, name
+        assert set(stage.reads(name)) - {*stage.FILES, "people", "strategies"} <= earlier, name
 
 
 def test_a_judge_on_a_hub_may_be_asked_for_too():
