@@ -104,23 +104,27 @@ def draws(runs: Runs, how: Resampling) -> np.ndarray:
     if seeds < 2:
         return np.asarray(scores)
     for of in (slice(0, 1), slice(1, None)):
-        apart = _noise(runs, of)
-        freedom = len(apart) * (seeds - 1) // seeds
+        apart, freedom = _noise(runs, of)
         for k in range(strategies)[of]:
             mix = rng.standard_normal((how.resamples, len(apart)))
-            enlarged = np.sqrt(1 / rng.chisquare(freedom, size=(how.resamples, 1)))
+            enlarged = np.sqrt(freedom / rng.chisquare(freedom, size=(how.resamples, 1)))
             scores[:, k] += enlarged * (mix @ apart) / np.sqrt(seeds)
     return np.asarray(scores)
 
 
-def _noise(runs: Runs, of: slice) -> np.ndarray:
-    """How runs of some strategies differ from their arm's mean, without the prompts' part. Shape (runs, B)."""
+def _noise(runs: Runs, of: slice) -> tuple[np.ndarray, float]:
+    """Rows whose sum of squares is the covariance over budgets of one run's noise, and its degrees of freedom.
+
+    The rows are how runs of some strategies differ from their arm's mean, which keeps what a seed does at all
+    budgets together, at each budget scaled to the variance of realign.comparison.variance. Shape (K S, B).
+    """
     value = runs.value[of]
     apart = (value - value.mean(2, keepdims=True)).transpose(0, 2, 1).reshape(-1, value.shape[1])
-    first = of.start
-    parts = [noise(runs, first, b) for b in range(value.shape[1])]
-    keep = [np.sqrt(part.excess / part.total) if part and part.total > 0 else 0.0 for part in parts]
-    return np.asarray(apart * keep)
+    squares = (apart**2).sum(0)
+    parts = [part for b in range(value.shape[1]) if (part := noise(runs, of.start, b))]
+    wanted = np.array([part.excess for part in parts])
+    scale = np.sqrt(np.divide(wanted, squares, out=np.zeros_like(squares), where=squares > 0))
+    return apart * scale, parts[0].parts[0][1]
 
 
 def _needs(scores: np.ndarray, budgets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -10,9 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
-from realign.report.charts import INKS as INKS
-from realign.report.charts import MARKS as MARKS
-from realign.report.charts import svg as svg
+from realign.report.charts import INKS, MARKS, svg
 
 Json = Mapping[str, Any]
 _SIGNS = ("o", "s", "^", "D", "v", "P")
