@@ -119,11 +119,12 @@ def push() -> None:
 @app.command()
 def pull() -> None:
     """Fetch the data and models of this commit from the DVC remote."""
-    from flows import dvc_cli
+    from flows import dvc_cli, experiment
 
     root = project.find()
     dvc_cli.remote(root)
-    if dvc_cli.run(root, "pull", "--run-cache", say=_say):
+    targets = [*dvc_cli.own(root), *experiment.finished(root)]
+    if dvc_cli.run(root, "pull", "--run-cache", *targets, say=_say):
         raise UserError("dvc pull failed; its own words stand above. Was everything pushed (realign push)?")
     _console.print("pulled; realign status says what is left to run")
 

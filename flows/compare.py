@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,13 @@ from prefect.artifacts import create_link_artifact
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import align, dvc_cli, labels, plain_logs, project
+from flows.experiment import PIPELINE, TEMPLATE, target
 from flows.stage_task import run_stage
 from realign.core.artifacts import ARTIFACTS
 from realign.core.errors import LabelsMissing, UserError, listing
 from realign.core.params import Arm
 from realign.stage import called
 
-PIPELINE = "compare/dvc.yaml"
 PAGE = ARTIFACTS["comparison_page"].path
 
 plain_logs.install()
@@ -50,6 +51,7 @@ def experiment(root: str = ".", jobs: int = 1) -> dict[str, str]:
             settings = project.check(folder)
             project.check_comparison(folder, settings)
             align.bring_up_to_date(folder, None, "embed")
+            shutil.copyfile(folder / TEMPLATE, folder / PIPELINE)
             done = _bring_up_to_date(folder, settings.compare.arms(), jobs)
     except LabelsMissing as missing:
         labels.wait_for_people(missing)
@@ -65,7 +67,7 @@ def _bring_up_to_date(folder: Path, arms: list[Arm], jobs: int) -> dict[str, str
     stale = _stale(folder)
     above = ("picks", "reference")
     done = {name: _run(folder, name, stale) for name in above}
-    if stale & {_target(name) for name in above}:
+    if stale & {target(name) for name in above}:
         stale = _stale(folder)
     done |= _train(folder, arms, stale, jobs)
     if "ran" in done.values():
@@ -80,11 +82,11 @@ def _bring_up_to_date(folder: Path, arms: list[Arm], jobs: int) -> dict[str, str
 def _train(folder: Path, arms: list[Arm], stale: set[str], jobs: int) -> dict[str, str]:
     """Every arm; those that DVC holds for up to date are not looked at again."""
     logger = get_run_logger()
-    todo = {arm: _target("arm", arm) for arm in arms if _target("arm", arm) in stale}
+    todo = {arm: target("arm", arm) for arm in arms if target("arm", arm) in stale}
     logger.info("%d of %d arms are to be trained, %d at a time", len(todo), len(arms), jobs)
     under_way = {
-        arm: run_stage.submit(folder, called("arm", arm), fresh=False, target=target, quiet=True)
-        for arm, target in todo.items()
+        arm: run_stage.submit(folder, called("arm", arm), fresh=False, target=name, quiet=True)
+        for arm, name in todo.items()
     }
     ended = {arm: future.result(raise_on_failure=False) for arm, future in under_way.items()}
     failed = [ending for ending in ended.values() if isinstance(ending, BaseException)]
@@ -99,15 +101,9 @@ def _train(folder: Path, arms: list[Arm], stale: set[str], jobs: int) -> dict[st
 
 
 def _run(folder: Path, name: str, stale: set[str]) -> str:
-    target = _target(name)
-    found: str = run_stage(folder, name, fresh=target not in stale, target=target)
+    found: str = run_stage(folder, name, fresh=target(name) not in stale, target=target(name))
     return found
 
 
 def _stale(folder: Path) -> set[str]:
     return {name for name in dvc_cli.status(folder, PIPELINE) if name.startswith(PIPELINE)}
-
-
-def _target(stage: str, item: tuple[Any, ...] = ()) -> str:
-    """What DVC calls a stage of the experiment, an arm by its values."""
-    return f"{PIPELINE}:{stage}" + (f"@{'-'.join(map(str, item))}" if item else "")

@@ -87,6 +87,11 @@ def ask(root: Path, *arguments: str) -> str:
     return done.stdout
 
 
+def own(root: Path) -> list[str]:
+    """The project's own pipeline and the data files that DVC tracks, as targets of its commands."""
+    return [PIPELINE, *(str(path.relative_to(root)) for path in sorted((root / "data").rglob("*.dvc")))]
+
+
 def status(root: Path, *targets: str) -> dict[str, list[Any]]:
     """What DVC holds for stale: {stage: reasons}; empty when all is up to date.
 
@@ -97,8 +102,7 @@ def status(root: Path, *targets: str) -> dict[str, list[Any]]:
     Raises:
         UserError: dvc.yaml, params.yaml or the workspace is broken.
     """
-    data = (str(path.relative_to(root)) for path in sorted((root / "data").rglob("*.dvc")))
-    answer = ask(root, "status", "--json", *(targets or (PIPELINE, *data)))
+    answer = ask(root, "status", "--json", *(targets or own(root)))
     found: dict[str, list[Any]] = json.loads(answer or "{}")
     return found
 

@@ -41,7 +41,7 @@ STAGES = (
 )  # fmt: skip
 
 COMPARE = ("picks", "reference", "arm", "summary")
-"""Stages of the equal-budget experiment, which has a pipeline of its own: compare/dvc.yaml."""
+"""Stages of the equal-budget experiment, which has a pipeline of its own: compare/pipeline.yaml."""
 
 WORK = Path(".work")
 Item: TypeAlias = Any  # a stage's own NamedTuple; empty for a stage that runs once

@@ -42,6 +42,13 @@ def test_a_run_and_a_replay_know_it(home: Path) -> None:
     assert "middle" in shown(params, registry(home / "strategies"))
 
 
+def test_a_comparison_knows_it(home: Path) -> None:
+    from flows import settings
+
+    settings.write(home, None, ["compare.strategies=[middle, random]"])
+    project.check_comparison(home, project.check(home))
+
+
 def test_a_broken_one_stops_the_run_before_any_work(home: Path) -> None:
     (home / "strategies" / "middle.py").write_text("def middle(pool) return 1\n")
     with pytest.raises(UserError, match=r"middle\.py line 1"):
@@ -51,5 +58,7 @@ def test_a_broken_one_stops_the_run_before_any_work(home: Path) -> None:
 def test_dvc_watches_the_folder_and_git_keeps_it() -> None:
     stages = YAML(typ="safe").load((HOME / "dvc.yaml").read_text())["stages"]
     assert "strategies" in stages["select"]["deps"]
+    experiment = YAML(typ="safe").load((HOME / "compare" / "pipeline.yaml").read_text())["stages"]
+    assert "strategies" in experiment["picks"]["deps"]
     assert (HOME / "strategies" / "README.md").is_file()
     assert "__pycache__" in (HOME / ".dvcignore").read_text()

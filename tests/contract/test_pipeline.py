@@ -15,7 +15,7 @@ from realign.core.artifacts import ARTIFACTS
 
 HOME = Path(__file__).parents[2]
 PIPELINE: dict[str, Any] = YAML(typ="safe").load((HOME / "dvc.yaml").read_text())
-COMPARE: dict[str, Any] = YAML(typ="safe").load((HOME / "compare" / "dvc.yaml").read_text())
+COMPARE: dict[str, Any] = YAML(typ="safe").load((HOME / "compare" / "pipeline.yaml").read_text())
 ENTRIES: dict[str, dict[str, Any]] = PIPELINE["stages"] | COMPARE["stages"]
 ALL = (*stage.STAGES, *stage.COMPARE)
 
@@ -102,7 +102,7 @@ def test_every_section_of_params_is_read_by_a_stage() -> None:
 
 
 def test_nothing_persists_between_runs_behind_dvcs_back() -> None:
-    text = (HOME / "dvc.yaml").read_text() + (HOME / "compare" / "dvc.yaml").read_text()
+    text = (HOME / "dvc.yaml").read_text() + (HOME / "compare" / "pipeline.yaml").read_text()
     assert "persist" not in text and "always_changed" not in text and "frozen" not in text
 
 

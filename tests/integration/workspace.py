@@ -100,7 +100,7 @@ def fresh(folder: Path) -> Workspace:
         if source.is_file() and not name.startswith(("tests/", "docs/")):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, folder / name)
-    for made_by_a_run in ("dvc.lock", "compare/dvc.lock", "reports/metrics.json"):
+    for made_by_a_run in ("dvc.lock", "compare/dvc.yaml", "compare/dvc.lock", "reports/metrics.json"):
         (folder / made_by_a_run).unlink(missing_ok=True)
     subprocess.run(["git", "init", "-q", "-b", "main"], cwd=folder, check=True)
     workspace = Workspace(folder)

@@ -11,7 +11,9 @@ from realign.core import artifacts, params, schemas
 from realign.core.errors import UserError
 from realign.core.params import Arm
 from realign.core.work import Work
+from realign.evaluation import held_out
 from realign.stages import arm, picks, reference, summary
+from realign.training import common
 
 LIMITS = section("validate", min_rows=2, max_length_ratio=2.0, near_duplicate=1.0)
 GENERATE = section("generate", max_new_tokens=8, tokens_per_batch=500)
@@ -125,6 +127,10 @@ def answers(tables, tiny_folder, tmp_path_factory):
     return found
 
 
+def stopped(*_):
+    raise KeyboardInterrupt
+
+
 def trained(tables, found, answers, base, folder, item):
     mine = found.purchases.merge(pd.DataFrame([item]), on=list(Arm._fields))
     train = section(
@@ -148,20 +154,30 @@ def trained(tables, found, answers, base, folder, item):
     return outputs
 
 
-def test_arms_are_measured_on_the_same_and_compared(tables, found, answers, tiny_folder, tmp_path):
+def test_arms_are_measured_on_the_same_and_compared(
+    tables, found, answers, tiny_folder, tmp_path, monkeypatch
+):
     arms = [Arm(strategy, 20, seed) for strategy in ("easy", "random") for seed in (1, 2)]
     each = [trained(tables, found, answers, tiny_folder, tmp_path, item) for item in arms]
-    held_out = sorted(tables.prompts.query("split == 'eval'")["prompt_id"])
+    prompts = sorted(tables.prompts.query("split == 'eval'")["prompt_id"])
     base = answers.groupby("prompt_id")["tokens"].mean()
     for outputs in each:
-        assert outputs.arm_answers["prompt_id"].tolist() == held_out
-        assert outputs.arm_answers["base_tokens"].tolist() == base.loc[held_out].tolist()
+        assert outputs.arm_answers["prompt_id"].tolist() == prompts
+        assert outputs.arm_answers["base_tokens"].tolist() == base.loc[prompts].tolist()
         assert set(outputs.arm_margins["pair_id"]) == set(found.held_out["pair_id"])
         assert np.isfinite(outputs.arm_answers["kl"]).all()
     margins = [tuple(outputs.arm_margins["margin"].round(6)) for outputs in each]
     assert len(set(margins)) == len(arms), "other pairs and other seeds are other trainings"
     assert not list((tmp_path / "scratch").iterdir()), "an arm leaves no adapter behind"
+    with monkeypatch.context() as patch:
+        patch.setattr(held_out, "margins", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            trained(tables, found, answers, tiny_folder, tmp_path, arms[0])
+    resumed = []
+    real = common.last_checkpoint
+    monkeypatch.setattr(common, "last_checkpoint", lambda folder: resumed.append(real(folder)) or resumed[-1])
     again = trained(tables, found, answers, tiny_folder, tmp_path, arms[0])
+    assert resumed[0] and "checkpoints/arm-easy-20-1/" in resumed[0], "it went on from its own checkpoint"
     pd.testing.assert_frame_equal(again.arm_answers, each[0].arm_answers)
     pd.testing.assert_frame_equal(again.arm_margins, each[0].arm_margins)
 
