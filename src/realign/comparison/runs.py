@@ -32,9 +32,9 @@ class Grid:
         return self.strategies[0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Runs:
-    """One metric in every run.
+    """One metric in every run; itself, not its content, is compared.
 
     Attributes:
         value: the metric; NaN where a run does not give it. Shape (K, B, S).

@@ -12,7 +12,6 @@ from synthetic_arms import World
 
 from realign.comparison.runs import Runs, ratio
 from realign.comparison.variance import arm, difference
-from realign.statistics.paired import holm
 
 REPETITIONS = 150
 WORLD = World(budgets=(100, 400), prompts=150, seed=0.15)
@@ -46,7 +45,7 @@ def test_where_all_are_alike_hardly_any_verdict_names_one():
     for _ in range(REPETITIONS):
         runs = measured(null, rng)
         found = [difference(runs, k, 0, b).p_value() for k in range(1, 4) for b in range(2)]
-        wrong += min(holm(found)) <= 0.05
+        wrong += min(found) * len(found) <= 0.05  # Holm's first step
     assert wrong <= stats.binom.ppf(0.999, REPETITIONS, 0.05)
 
 
