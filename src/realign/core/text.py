@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _EXCERPT = 1200
+
+# Openings of a refusal, in English; a share of them is normal, a flood means a broken generation.
+REFUSAL = re.compile(
+    r"^\W*(?:(?:i['’]?m |i am )?sorry\b|i (?:can ?not|can['’]?t|won['’]?t|am unable|am not able)\b|as an ai\b"
+    r"|unfortunately,? i\b)",
+    re.IGNORECASE,
+)
 
 
 class _Marks(dict[int, str]):

@@ -1,4 +1,4 @@
-"""What the labels say of each strategy: label error, ties, lengths."""
+"""What the labels say: of each strategy, and of pairs that are more or less alike."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from realign.statistics.intervals import Resampling, mean, rate
+
+_SIMILARITY_BINS = 8
 
 
 def strategies(labels: pd.DataFrame, pairs: pd.DataFrame, how: Resampling) -> dict[str, Any]:
@@ -27,7 +29,7 @@ def strategies(labels: pd.DataFrame, pairs: pd.DataFrame, how: Resampling) -> di
     )
     found = {}
     for name, part in picked.groupby("strategy"):
-        decided = part[part["winner"] != "tie"]
+        decided = part[part["winner"].isin(["a", "b"])]
         known = decided[decided["gold"].isin(["a", "b"])]
         toward = np.where(decided["winner"] == "a", 1, -1) * np.sign(decided["log_length_ratio"])
         figures = {
@@ -39,4 +41,36 @@ def strategies(labels: pd.DataFrame, pairs: pd.DataFrame, how: Resampling) -> di
             "gold_gap": mean(part["gold_gap"].dropna().to_numpy(), how),
         }
         found[str(name)] = {key: figure.as_json() if figure else None for key, figure in figures.items()}
+    return found
+
+
+def error_by_similarity(labels: pd.DataFrame, pairs: pd.DataFrame, how: Resampling) -> list[dict[str, Any]]:
+    """REAL's claim on this data: label error of labelled train pairs in bins of equal number, least alike first.
+
+    A row a bin: low, high (cosines), pairs, and figures label_error, ties, abs_log_length_ratio. Empty
+    where there is no gold verdict. Every distinct pair counts once, whichever strategy picked it.
+    """
+    rows = labels[labels["purpose"] != "holdout"].drop_duplicates("pair_id")
+    columns = ["pair_id", "similarity", "log_length_ratio"]
+    rows = rows.merge(pairs[columns].drop_duplicates("pair_id"), on="pair_id")
+    if not rows["gold"].isin(["a", "b"]).any():
+        return []
+    edges = np.unique(np.quantile(rows["similarity"], np.linspace(0, 1, _SIMILARITY_BINS + 1)))
+    place = np.clip(np.searchsorted(edges, rows["similarity"], side="right") - 1, 0, max(0, len(edges) - 2))
+    found = []
+    for number in np.unique(place):
+        part = rows[place == number]
+        known = part[part["winner"].isin(["a", "b"]) & part["gold"].isin(["a", "b"])]
+        figures = {
+            "label_error": rate((known["winner"] != known["gold"]).to_numpy(dtype=float), how),
+            "ties": rate((part["winner"] == "tie").to_numpy(dtype=float), how),
+            "abs_log_length_ratio": mean(part["log_length_ratio"].abs().to_numpy(), how),
+        }
+        ends = {
+            "low": round(float(edges[number]), 5),
+            "high": round(float(edges[min(number + 1, len(edges) - 1)]), 5),
+        }
+        found.append(
+            ends | {"pairs": len(part)} | {name: f.as_json() if f else None for name, f in figures.items()}
+        )
     return found

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
 
 from realign.core.params import Validate
 from realign.quality.gate import Check, Suite
-
-# Openings of a refusal, in English; a share of them is normal, a flood means a broken generation.
-REFUSAL = re.compile(
-    r"^\W*(?:(?:i['’]?m |i am )?sorry\b|i (?:can ?not|can['’]?t|won['’]?t|am unable|am not able)\b|as an ai\b"
-    r"|unfortunately,? i\b)",
-    re.IGNORECASE,
-)
 
 
 def responses(limits: Validate, rows_in: int) -> Suite:

@@ -23,6 +23,7 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
 }
 MARKS = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))  # told apart without colour
+POINTS = ("o", "s", "^", "D", "v", "x")
 INKS = ("#0b3954", "#c8553d", "#588b8b", "#8a5a00", "#6d597a", "#333333")
 
 
@@ -114,6 +115,54 @@ def label_error(strategies: dict[str, Any]) -> str:
         axes.set_xlabel("label error")
 
     return svg(draw, "label-error", height=0.6 + 0.45 * len(known))
+
+
+def factors(taus: dict[str, dict[str, Any]]) -> str:
+    """How far the winner has more of each property, a mark a strategy, with intervals; 0 is no preference."""
+    names = list(next(iter(taus.values()), {}))
+    if not names:
+        return ""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.axvline(0, color="#333333", linewidth=1)
+        step = 0.8 / len(taus)
+        for number, (source, found) in enumerate(taus.items()):
+            places = np.arange(len(names))[::-1] + 0.4 - step * (number + 0.5)
+            known = [(p, found[n]) for p, n in zip(places, names, strict=True) if found[n]]
+            values = np.array([[v[k] for k in ("value", "low", "high")] for _, v in known]).reshape(-1, 3).T
+            axes.errorbar(
+                values[0], [p for p, _ in known], xerr=[values[0] - values[1], values[2] - values[0]],
+                fmt=POINTS[number % 6], color=INKS[number % 6], capsize=2, markersize=4, label=source,
+            )  # fmt: skip
+        axes.set_yticks(np.arange(len(names))[::-1], names)
+        axes.set_xlim(-1, 1)
+        axes.set_xlabel("the loser has more of it  ←  τ  →  the winner has more of it")
+        axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+
+    return svg(draw, "factors", width=8.4, height=0.8 + 0.42 * len(names))
+
+
+def calibration(curve: Sequence[dict[str, Any]]) -> str:
+    """How often the implicit reward is right against how sure it is; on the line it means what it says."""
+    if not curve:
+        return ""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.plot([0.5, 1], [0.5, 1], color="#333333", linestyle="--", linewidth=1, label="calibrated")
+        values = np.array([[row["accuracy"][k] for k in ("value", "low", "high")] for row in curve]).T
+        axes.errorbar(
+            [row["p"] for row in curve], values[0], yerr=[values[0] - values[1], values[2] - values[0]],
+            fmt="o-", color=INKS[0], capsize=3, label="held-out pairs",
+        )  # fmt: skip
+        axes.set_xlim(0.5, 1)
+        axes.set_ylim(0, 1.02)
+        axes.set_xlabel("probability that the implicit reward gives its side, σ(|margin|)")
+        axes.set_ylabel("share in which it is right")
+        axes.legend()
+
+    return svg(draw, "calibration")
 
 
 def _ordered(

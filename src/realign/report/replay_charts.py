@@ -88,7 +88,7 @@ def error_by_similarity(bins: Sequence[Mapping[str, Any]]) -> str:
             )  # fmt: skip
         below.set_ylim(bottom=0)
         below.legend(fontsize=8)
-        below.set_xlabel("cosine similarity of the two responses (ten bins of equal number)")
+        below.set_xlabel("cosine similarity of the two responses (bins of equal number)")
 
     return svg(draw, "replay-similarity", width=7.4, height=4.8)
 

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from realign.core import schemas
 from realign.core.params import Embed, Evaluate, Generate, Label
 from realign.core.work import Work
 from realign.embedders.texts import text_vectors
-from realign.evaluation import held_out
+from realign.evaluation import factors, held_out
 from realign.evaluation.judge import Judge, judge
-from realign.evaluation.labels import strategies
+from realign.evaluation.labels import error_by_similarity, strategies
+from realign.judging.calibration import calibration
 from realign.models.load import load_policy
 from realign.statistics.intervals import Figure, Resampling, mean, rate, ratio_of_means
 from realign.training.dpo import RECORD
@@ -100,6 +103,9 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     metrics = {
         "model": {name: figure.as_json() if figure else None for name, figure in figures.items()},
         "strategies": strategies(inputs.labels, picked, how),
+        "by_similarity": error_by_similarity(inputs.labels, picked, how),
+        "factors": factors.audit(inputs.labels, picked, inputs.responses, inputs.prompts, how),
+        "calibration": _calibration(margins, settings.evaluate.confidence),
         "judge": {"kind": measure.kind, "held_out_accuracy": accuracy.as_json() if accuracy else None},
         "labeller": str(inputs.labels["labeller"].iloc[0]),
         "beta": record["beta"],
@@ -108,6 +114,13 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         "seed": settings.seed,
     }
     return Outputs(metrics, judgements[schemas.JUDGEMENTS.names], margins[schemas.MARGINS.names])
+
+
+def _calibration(margins: pd.DataFrame, confidence: float) -> dict[str, Any] | None:
+    """Of the implicit reward: p = sigmoid(|margin|) that the side it prefers is the better one."""
+    decided = margins[margins["margin"] != 0]
+    margin = decided["margin"].to_numpy(dtype=float)
+    return calibration(expit(np.abs(margin)), margin > 0, decided["pair_id"].tolist(), confidence)
 
 
 def _held_out(inputs: Inputs) -> pd.DataFrame:

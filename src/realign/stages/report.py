@@ -10,7 +10,7 @@ import pandas as pd
 from realign.core import ids
 from realign.core.params import Report
 from realign.core.work import Work
-from realign.report import charts, page
+from realign.report import charts, page, replay_charts
 
 _COUNTED = ("prepare", "generate", "select", "validate", "label")
 _GATED = ("generate", "validate", "label", "train")
@@ -91,6 +91,9 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     metrics["strategies"] = {
         name: metrics["strategies"][name] for name in names if name in metrics["strategies"]
     }
+    taus = metrics["factors"]["strategy"]
+    by_strategy = {name: taus[name] for name in names if name in taus}
+    metrics["factors"] = metrics["factors"] | {"strategy": by_strategy}
     values = {
         "title": settings.report.title,
         "strategy": settings.strategy,
@@ -102,8 +105,12 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
             "lengths": charts.lengths(inputs.plot_lengths),
             "training": charts.training(inputs.plot_training),
             "label_error": charts.label_error(metrics["strategies"]),
+            "by_similarity": replay_charts.error_by_similarity(metrics["by_similarity"]),
+            "factors": charts.factors(metrics["factors"]["strategy"]),
+            "calibration": charts.calibration((metrics["calibration"] or {"curve": []})["curve"]),
         },
         "labelling": inputs.labelling,
+        "factor_names": list(next(iter(metrics["factors"]["labeller"].values()), {})),
         "tallies": _tallies(inputs),
         "quarantined": _quarantined(inputs),
         "gates": [

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from unit_builders import section, world
 
 from realign.core import ids
+from realign.core.text import REFUSAL
 from realign.quality import frames, suites
 
 
@@ -19,7 +20,7 @@ from realign.quality import frames, suites
     ],
 )  # fmt: skip
 def test_openings_of_a_refusal_are_known(text):
-    assert suites.REFUSAL.match(text)
+    assert REFUSAL.match(text)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ def test_openings_of_a_refusal_are_known(text):
     ["I can do that", "Sorrywart is a plant", "No. I cannot", "As an airline", "Unfortunately it rains", "", "I cannotate"],
 )  # fmt: skip
 def test_other_openings_are_no_refusal(text):
-    assert not suites.REFUSAL.match(text)
+    assert not REFUSAL.match(text)
 
 
 def test_responses_are_marked_cut_or_refused():

@@ -96,6 +96,18 @@ def inputs(text="plain", **changes):
         "metrics": {
             "model": {name: measured() for name, _ in report.FIGURES},
             "strategies": strategies,
+            "by_similarity": [
+                {"low": 0.1, "high": 0.2, "pairs": 9, "label_error": measured(), "ties": measured(),
+                 "abs_log_length_ratio": None}
+            ],
+            "factors": {
+                "strategy": {name: {"words": measured(), "hedges": None} for name in ("easy", "hard")},
+                "labeller": {text: {"words": measured(), "hedges": None}},
+            },
+            "calibration": {
+                "ece": 0.1, "ece_scaled": None, "temperature": 2.0,
+                "curve": [{"from": 0.5, "to": 0.6, "p": 0.55, "accuracy": measured()}],
+            },
             "judge": {"kind": "rule", "held_out_accuracy": measured(0.7)},
             "labeller": text,
             "beta": 0.1,
@@ -278,3 +290,17 @@ def test_the_page_says_how_the_labels_came_about(no_charts):
                   "9 votes of 2 people, consensus by dawid skene", "alpha not known", "62.5 %",
                   "40 pairs whose answer is known", "87.5 %", "0.123", "1 both bad"):  # fmt: skip
         assert words in text, words
+
+
+def test_the_page_shows_what_labels_reward_and_how_sure_the_policy_is(no_charts):
+    text = " ".join(page().split())
+    for words in (
+        "What the labels reward",
+        "0.100 to 0.200",
+        '<th scope="row">hedges</th>',
+        "calibration error 0.100",
+    ):
+        assert words in text, words
+    bare = inputs("plain").metrics | {"by_similarity": [], "calibration": None}
+    without = page(metrics=bare)
+    assert "calibration error 0" not in without and "how alike the two responses are" not in without

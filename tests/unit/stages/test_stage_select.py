@@ -167,15 +167,17 @@ def test_a_pilot_teaches_and_every_pair_says_what_the_head_predicts(tmp_path):
     assert found["predicted_gap"].notna().all()
     best = found.query("strategy == 'margin'")["predicted_gap"].abs()
     assert best.mean() > found.query("purpose == 'audit'")["predicted_gap"].abs().mean()
-    mine = found[found["strategy"] == "margin"]
-    assert set(pilot["pair_id"]) <= set(mine["pair_id"])
-    assert mine["prompt_id"].is_unique and len(mine) == 30
     taught = lessons(pilot, tables.responses, tables.embeddings)
     head = pairwise.cross_fit(taught.vectors_a, taught.vectors_b, taught.target, taught.prompt_ids)
     sides = [directions(tables.embeddings, found[side]) for side in ("response_a", "response_b")]
     expected = head.gap(*sides, found["prompt_id"].to_numpy())
     np.testing.assert_allclose(found["predicted_gap"], expected, atol=2e-6)
     same = select.run(replace(inputs, pilot=shuffled(pilot)), settings, work).pairs
+    swapped = tables.responses["response_id"].isin(found["response_a"])
+    assert swapped.any()  # and a gap of a pair shown the other way round has the other sign
+    mine = found[found["strategy"] == "margin"]
+    assert set(pilot["pair_id"]) <= set(mine["pair_id"])
+    assert mine["prompt_id"].is_unique and len(mine) == 30
     pd.testing.assert_frame_equal(found, same)
 
 

@@ -1,0 +1,113 @@
+"""Which measurable properties tell winners from losers: what a label really rewards.
+
+After PROFILE (Oh et al. 2024, Uncovering Factor Level Preferences), in a form of our own: per property f,
+tau(f) = (concordant - discordant) / all decided pairs. 1: the winner always has more of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from realign.core import ids
+from realign.core.text import REFUSAL
+from realign.statistics.intervals import Resampling, mean
+
+_SENTENCE = re.compile(r"[.!?]+(?:\s|$)")
+_ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+", re.MULTILINE)
+_HEDGE = re.compile(
+    r"\b(?:perhaps|maybe|might|could be|possibly|probably|likely|seems?|appears?|i think|i believe|i guess|"
+    r"not sure|in my opinion|it depends)\b",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"\w+")
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
+
+
+def _overlap(text: str, prompt: str) -> float:
+    asked = set(_words(prompt))
+    return len(asked & set(_words(text))) / len(asked) if asked else 0.0
+
+
+def _readability(text: str, _: str) -> float:
+    """Automated Readability Index (Senter and Smith 1967): the school year that can read it."""
+    words = _words(text)
+    if not words:
+        return 0.0
+    sentences = max(1, len(_SENTENCE.findall(text)))
+    return 4.71 * sum(map(len, words)) / len(words) + 0.5 * len(words) / sentences - 21.43
+
+
+FACTORS: Mapping[str, Callable[[str, str], float]] = {
+    "words": lambda text, _: len(_words(text)),
+    "sentences": lambda text, _: len(_SENTENCE.findall(text)),
+    "list items": lambda text, _: len(_ITEM.findall(text)),
+    "hedges": lambda text, _: len(_HEDGE.findall(text)),
+    "opens as a refusal": lambda text, _: float(bool(REFUSAL.match(text))),
+    "words of the prompt": _overlap,
+    "reading level": _readability,
+}
+"""A number for (response, last user turn); more of it is larger."""
+
+
+def audit(
+    labels: pd.DataFrame, pairs: pd.DataFrame, responses: pd.DataFrame, prompts: pd.DataFrame, how: Resampling
+) -> dict[str, Any]:
+    """tau of every factor with its interval over pairs, by strategy, by labeller and by the gold verdict.
+
+    Args:
+        labels: the labels table; held-out pairs are left out.
+        pairs: picked pairs: pair_id, response_a, response_b.
+        responses: the responses table.
+        prompts: the prompts table.
+        how: of the intervals.
+    """
+    sides = pairs[["pair_id", "response_a", "response_b"]].drop_duplicates("pair_id")
+    rows = labels[labels["purpose"] != "holdout"].merge(sides, on="pair_id")
+    texts = responses.set_index("response_id")["text"]
+    asked = prompts.set_index("prompt_id")["messages"].map(lambda m: ids.load_messages(m)[-1]["content"])
+    more = pd.DataFrame(
+        {
+            name: np.sign(
+                _values(rows, "response_a", texts, asked, f) - _values(rows, "response_b", texts, asked, f)
+            )
+            for name, f in FACTORS.items()
+        },
+        index=rows.index,
+    )
+    once = rows.drop_duplicates("pair_id")
+    groups = {
+        "strategy": {str(name): part for name, part in rows.groupby("strategy")},
+        "labeller": {str(name): part for name, part in once.groupby("labeller")},
+    }
+    if once["gold"].isin(["a", "b"]).any():
+        groups["labeller"]["the gold verdict"] = once.assign(winner=once["gold"])
+    return {
+        kind: {name: _taus(part, more.loc[part.index], how) for name, part in parts.items()}
+        for kind, parts in groups.items()
+    }
+
+
+def _values(
+    rows: pd.DataFrame,
+    side: str,
+    texts: pd.Series[str],
+    asked: pd.Series[str],
+    factor: Callable[[str, str], float],
+) -> np.ndarray:
+    pairs = zip(texts.loc[rows[side]], asked.loc[rows["prompt_id"]], strict=True)
+    return np.array([factor(text, prompt) for text, prompt in pairs], dtype=float)
+
+
+def _taus(rows: pd.DataFrame, more: pd.DataFrame, how: Resampling) -> dict[str, Any]:
+    decided = rows["winner"].isin(["a", "b"]).to_numpy()
+    toward = np.where(rows["winner"] == "a", 1.0, -1.0)[decided]
+    found = {name: mean(more[name].to_numpy()[decided] * toward, how) for name in more.columns}
+    return {name: figure.as_json() if figure else None for name, figure in found.items()}
