@@ -105,7 +105,8 @@ def _pairs(root: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
     }
     own = root / ARTIFACTS["strategies"].path
     known, pilot = registry(own), _pilot(root)
-    able = [name for name, s in known.items() if not s.needs or (s.needs == ("labels",) and len(pilot))]
+    there = {"seed", "labels"} if len(pilot) else {"seed"}
+    able = [name for name, strategy in known.items() if set(strategy.needs) <= there]
     others = [name for name in able if name != params.strategy]
     others += [name for name in params.audit if name not in others]
     untaught = [name for name in (params.strategy, *others) if name in known and name not in able]
