@@ -92,7 +92,7 @@ def test_windows_line_ends_are_line_ends():
                                   "|a\n|-\n" + "|a" * 10**5, "<a " * 10**5, "x" * 10**6, "a b\n" * 250_000,
                                   "\u200b" * 10**6, "- " * 10**5, "~~a" * 10**5, "![" * 10**5])  # fmt: skip
 def test_no_text_takes_long(text):
-    began = time.perf_counter()
+    began = time.process_time()
     texts.markdown(text)
     texts.difference(text, text[::-1] + "y z")
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 2.0
