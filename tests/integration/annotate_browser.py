@@ -33,11 +33,17 @@ class Browser:
             self.driver.switch_to.active_element.send_keys(key)
 
     def answer(self, *keys: str) -> None:
-        """Keys of which the last one leads to another page; waits until it is there."""
+        """Keys of which the last one leads to another page."""
+        with self.next_page():
+            self.press(*keys)
+
+    @contextmanager
+    def next_page(self) -> Iterator[None]:
+        """What is done in here leads to another page; waits until it is there."""
         before = self.one("html")
-        self.press(*keys)
-        WebDriverWait(self.driver, 20, 0.02).until(lambda _: self._gone(before))
-        WebDriverWait(self.driver, 20, 0.02).until(
+        yield
+        WebDriverWait(self.driver, 60, 0.02).until(lambda _: self._gone(before))
+        WebDriverWait(self.driver, 60, 0.02).until(
             lambda d: d.execute_script("return document.readyState") == "complete"
         )
 

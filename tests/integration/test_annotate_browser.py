@@ -115,7 +115,8 @@ def test_a_person_labels_thirty_pairs_with_the_keyboard_alone(tmp_path: Path) ->
             while who.has("input[name=pair]"):
                 answer(who)
             assert "Nothing waits" in who.text("h1")
-            who.one("button[formaction='/unskip']").send_keys("\n")
+            with who.next_page():
+                who.one("button[formaction='/unskip']").send_keys("\n")
             assert who.shown() == skipped
             answer(who)
             assert "29" not in who.text(".bar")
@@ -173,7 +174,8 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(person: Browser, tmp_path: 
                 assert right["y"] >= left["y"] + left["height"], "the responses are not stacked"
                 button = person.one("button[value=left]")
                 assert button.rect["height"] >= 44, "too small for a thumb"
-                button.click()
+                with person.next_page():
+                    button.click()
             person.open(server.links["lead"])
             person.open(f"{server.address}/overview")
             assert "Overview" in person.text("h1")
