@@ -60,7 +60,7 @@ FACTORS: Mapping[str, Callable[[str, str], float]] = {
 def audit(
     labels: pd.DataFrame, pairs: pd.DataFrame, responses: pd.DataFrame, prompts: pd.DataFrame, how: Resampling
 ) -> dict[str, Any]:
-    """tau of every factor with its interval over pairs, by strategy, by labeller and by the gold verdict.
+    """tau of every factor with its interval over prompts, by strategy, by labeller and by the gold verdict.
 
     Args:
         labels: the labels table; held-out pairs are left out.
@@ -109,5 +109,6 @@ def _values(
 def _taus(rows: pd.DataFrame, more: pd.DataFrame, how: Resampling) -> dict[str, Any]:
     decided = rows["winner"].isin(["a", "b"]).to_numpy()
     toward = np.where(rows["winner"] == "a", 1.0, -1.0)[decided]
-    found = {name: mean(more[name].to_numpy()[decided] * toward, how) for name in more.columns}
+    units = rows["prompt_id"].to_numpy()[decided]
+    found = {name: mean(more[name].to_numpy()[decided] * toward, how, units) for name in more.columns}
     return {name: figure.as_json() if figure else None for name, figure in found.items()}

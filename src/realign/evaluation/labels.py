@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from realign.statistics.intervals import Resampling, mean, rate
+from realign.statistics.intervals import Figure, Resampling, mean, rate
 
 _SIMILARITY_BINS = 8
 
 
 def strategies(labels: pd.DataFrame, pairs: pd.DataFrame, how: Resampling) -> dict[str, Any]:
-    """Per strategy, over the train prompts that it picked:
+    """Per strategy, over the pairs that it picked of train prompts, with intervals over prompts:
 
     - label_error: share of pairs whose label is the opposite of the gold verdict, among pairs that
       neither calls a tie; null where there is no gold;
@@ -30,17 +30,16 @@ def strategies(labels: pd.DataFrame, pairs: pd.DataFrame, how: Resampling) -> di
     found = {}
     for name, part in picked.groupby("strategy"):
         decided = part[part["winner"].isin(["a", "b"])]
-        known = decided[decided["gold"].isin(["a", "b"])]
         toward = np.where(decided["winner"] == "a", 1, -1) * np.sign(decided["log_length_ratio"])
-        figures = {
-            "label_error": rate((known["winner"] != known["gold"]).to_numpy(dtype=float), how),
-            "ties": rate((part["winner"] == "tie").to_numpy(dtype=float), how),
-            "longer_wins": rate(((toward + 1) / 2).to_numpy(dtype=float), how),
-            "abs_log_length_ratio": mean(part["log_length_ratio"].abs().to_numpy(), how),
-            "similarity": mean(part["similarity"].to_numpy(), how),
-            "gold_gap": mean(part["gold_gap"].dropna().to_numpy(), how),
-        }
-        found[str(name)] = {key: figure.as_json() if figure else None for key, figure in figures.items()}
+        gaps = part.dropna(subset="gold_gap")
+        found[str(name)] = _plain({
+            "label_error": _label_error(part, how),
+            "ties": rate(_of(part["winner"] == "tie"), how, _prompts(part)),
+            "longer_wins": rate(_of((toward + 1) / 2), how, _prompts(decided)),
+            "abs_log_length_ratio": mean(_of(part["log_length_ratio"].abs()), how, _prompts(part)),
+            "similarity": mean(_of(part["similarity"]), how, _prompts(part)),
+            "gold_gap": mean(_of(gaps["gold_gap"]), how, _prompts(gaps)),
+        })  # fmt: skip
     return found
 
 
@@ -60,17 +59,32 @@ def error_by_similarity(labels: pd.DataFrame, pairs: pd.DataFrame, how: Resampli
     found = []
     for number in np.unique(place):
         part = rows[place == number]
-        known = part[part["winner"].isin(["a", "b"]) & part["gold"].isin(["a", "b"])]
         figures = {
-            "label_error": rate((known["winner"] != known["gold"]).to_numpy(dtype=float), how),
-            "ties": rate((part["winner"] == "tie").to_numpy(dtype=float), how),
-            "abs_log_length_ratio": mean(part["log_length_ratio"].abs().to_numpy(), how),
+            "label_error": _label_error(part, how),
+            "ties": rate(_of(part["winner"] == "tie"), how, _prompts(part)),
+            "abs_log_length_ratio": mean(_of(part["log_length_ratio"].abs()), how, _prompts(part)),
         }
         ends = {
             "low": round(float(edges[number]), 5),
             "high": round(float(edges[min(number + 1, len(edges) - 1)]), 5),
         }
-        found.append(
-            ends | {"pairs": len(part)} | {name: f.as_json() if f else None for name, f in figures.items()}
-        )
+        found.append(ends | {"pairs": len(part)} | _plain(figures))
     return found
+
+
+def _label_error(rows: pd.DataFrame, how: Resampling) -> Figure | None:
+    known = rows[rows["winner"].isin(["a", "b"]) & rows["gold"].isin(["a", "b"])]
+    return rate(_of(known["winner"] != known["gold"]), how, _prompts(known))
+
+
+def _of(values: pd.Series[Any] | np.ndarray) -> np.ndarray:
+    return np.asarray(values, dtype=float)
+
+
+def _prompts(rows: pd.DataFrame) -> np.ndarray:
+    """What is resampled: pairs of one prompt go together."""
+    return rows["prompt_id"].to_numpy()
+
+
+def _plain(figures: dict[str, Figure | None]) -> dict[str, Any]:
+    return {name: figure.as_json() if figure else None for name, figure in figures.items()}

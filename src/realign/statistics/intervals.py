@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 _DECIMALS = 6
@@ -44,7 +45,7 @@ class Resampling:
         resamples: bootstrap samples.
         confidence: e.g. 0.95.
         seed: of the bootstrap.
-        unit: what is resampled, in the plural: values are one a unit.
+        unit: what is resampled, in the plural.
     """
 
     resamples: int
@@ -61,20 +62,37 @@ def proportion(hits: int, n: int, confidence: float) -> Figure | None:
     return Figure(_round(hits / n), _round(exact.low), _round(exact.high), n, "exact binomial")
 
 
-def rate(values: np.ndarray, how: Resampling) -> Figure | None:
-    """The mean of values between 0 and 1, one a unit, with a BCa bootstrap interval; None without any.
+def rate(values: np.ndarray, how: Resampling, units: np.ndarray | None = None) -> Figure | None:
+    """The mean of values between 0 and 1 with a BCa bootstrap interval over units; None without any.
 
     A rate that is 0 or 1 in every unit has no spread to resample: its interval is the exact
     binomial one.
+
+    Args:
+        values: one a unit, or several with `units`. Shape (n,).
+        how: resampling.
+        units: which unit each value is of, where a unit has several. Shape (n,).
     """
     if len(values) and np.ptp(values) == 0 and values[0] in (0.0, 1.0):
-        return proportion(int(values.sum()), len(values), how.confidence)
-    return mean(values, how)
+        n = len(values) if units is None else len(np.unique(units))
+        return proportion(int(values[0]) * n, n, how.confidence)
+    return mean(values, how, units)
 
 
-def mean(values: np.ndarray, how: Resampling) -> Figure | None:
-    """The mean of one value a unit, with a BCa bootstrap interval; None of fewer than two values."""
-    return bootstrap((values,), np.mean, how) if len(values) else None
+def mean(values: np.ndarray, how: Resampling, units: np.ndarray | None = None) -> Figure | None:
+    """The mean of all values, with a BCa bootstrap interval over units; None of fewer than two units.
+
+    A unit's values are drawn together: pairs of one prompt are not independent of each other.
+
+    Args:
+        values: one a unit, or several with `units`. Shape (n,).
+        how: resampling.
+        units: which unit each value is of, where a unit has several. Shape (n,).
+    """
+    if units is None or len(np.unique(units)) == len(values):
+        return bootstrap((values,), np.mean, how) if len(values) else None
+    by_unit = pd.Series(values).groupby(units, sort=False)
+    return ratio_of_means(by_unit.sum().to_numpy(), by_unit.size().to_numpy(dtype=float), how)
 
 
 def ratio_of_means(above: np.ndarray, below: np.ndarray, how: Resampling) -> Figure | None:

@@ -8,7 +8,7 @@ from realign.evaluation.labels import strategies
 from realign.statistics.intervals import Resampling
 
 HOW = Resampling(200, 0.95, 7)
-#        strategy, purpose, pair, winner, gold, gold gap, ln(a/b), similarity
+# strategy, purpose, pair, winner, gold, gold gap, ln(a/b), similarity; each pair is of a prompt of its own
 ROWS = [
     ("easy", "train", "1", "a", "a", 0.5, 0.2, 0.1),
     ("easy", "train", "2", "a", "b", 0.1, -0.2, 0.2),
@@ -36,6 +36,7 @@ def found():
             "similarity",
         ],
     )
+    table = table.assign(prompt_id="of " + table["pair_id"])
     pairs = table[["pair_id", "similarity", "log_length_ratio"]]
     return strategies(table.drop(columns=["similarity", "log_length_ratio"]), pairs, HOW)
 
@@ -77,11 +78,25 @@ def test_held_out_pairs_speak_of_no_strategy(found):
 
 def test_without_gold_the_label_error_is_not_known():
     table = pd.DataFrame(
-        {"strategy": "easy", "purpose": "train", "pair_id": ["1", "2"], "winner": ["a", "b"],
-         "gold": [None, None], "gold_gap": [np.nan, np.nan]}
+        {"strategy": "easy", "purpose": "train", "pair_id": ["1", "2"], "prompt_id": ["x", "y"],
+         "winner": ["a", "b"], "gold": [None, None], "gold_gap": [np.nan, np.nan]}
     )  # fmt: skip
     pairs = pd.DataFrame({"pair_id": ["1", "2"], "similarity": [0.1, 0.2], "log_length_ratio": [0.1, 0.2]})
     found = strategies(table, pairs, HOW)["easy"]
     assert found["label_error"] is None
     assert found["gold_gap"] is None
     assert found["ties"]["value"] == 0.0
+
+
+def test_pairs_of_one_prompt_are_drawn_together():
+    table = pd.DataFrame(
+        {"strategy": "easy", "purpose": "train", "pair_id": [f"{n:02}" for n in range(40)],
+         "prompt_id": np.repeat([f"{n:02}" for n in range(10)], 4), "gold": "a", "gold_gap": 1.0,
+         "winner": np.repeat(["a", "a", "a", "b", "a", "b", "a", "a", "a", "a"], 4)}
+    )  # fmt: skip
+    pairs = table[["pair_id"]].assign(similarity=np.linspace(0, 1, 40), log_length_ratio=0.1)
+    error = strategies(table, pairs, HOW)["easy"]["label_error"]
+    alone = strategies(table.assign(prompt_id=table["pair_id"]), pairs, HOW)["easy"]["label_error"]
+    assert (error["value"], error["n"]) == (0.2, 10)
+    assert (alone["value"], alone["n"]) == (0.2, 40)
+    assert error["high"] - error["low"] > 1.5 * (alone["high"] - alone["low"])

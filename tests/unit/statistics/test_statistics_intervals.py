@@ -34,6 +34,28 @@ def test_about_nine_in_ten_intervals_cover_the_true_ratio():
     assert 0.82 <= covered / 200 <= 0.97
 
 
+def test_several_values_of_a_unit_are_drawn_together():
+    # Ten copies of a value are one piece of news, not ten: 30 units, however many pairs each has.
+    random = np.random.default_rng(4)
+    covered = 0
+    for _ in range(200):
+        own = random.normal(0.3, 0.2, 30)
+        values, units = np.repeat(own, 10), np.repeat(np.arange(30), 10)
+        figure = mean(values, HOW, units)
+        assert figure.value == pytest.approx(own.mean(), abs=1e-6)
+        assert figure.n == 30
+        covered += figure.low <= 0.3 <= figure.high
+    assert 0.82 <= covered / 200 <= 0.97
+
+
+def test_a_rate_without_spread_counts_units_and_one_value_a_unit_needs_no_units():
+    units = np.array(["a", "a", "b", "b", "c"])
+    assert rate(np.zeros(5), HOW, units) == rate(np.zeros(3), HOW)
+    assert rate(np.ones(5), HOW, units) == rate(np.ones(3), HOW)
+    values = np.array([1.0, 0.0, 0.5])
+    assert mean(values, HOW, np.array(["c", "a", "b"])) == mean(values, HOW)
+
+
 def test_a_ratio_is_resampled_by_prompt():
     # Where one follows the other closely, their ratio hardly varies, however much both do.
     random = np.random.default_rng(3)
