@@ -1,28 +1,12 @@
-"""The overview's pictures as SVG: readable in black and white, the same bytes for the same votes."""
+"""The overview's pictures."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
-from typing import Any
-
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-_STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "realign",  # else every element id is random
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-    "legend.frameon": False,
-}
-_INK, _SECOND = "#0b3954", "#c8553d"
+from realign.drawing import INKS, svg
 
 
 def agreement(people: pd.DataFrame) -> str:
@@ -33,8 +17,8 @@ def agreement(people: pd.DataFrame) -> str:
     """
     rows = people[people["votes"] > 0].reset_index(drop=True)
     kinds = (
-        ("agreement", "with the consensus", "o", _INK, 0.12),
-        ("gold", "with known answers", "s", _SECOND, -0.12),
+        ("agreement", "with the consensus", "o", INKS[0], 0.12),
+        ("gold", "with known answers", "s", INKS[1], -0.12),
     )
 
     def draw(figure: Figure) -> None:
@@ -57,7 +41,7 @@ def agreement(people: pd.DataFrame) -> str:
         if axes.get_legend_handles_labels()[0]:
             figure.legend(loc="outside upper left", ncols=2)
 
-    return _svg(draw, "agreement", height=1.3 + 0.5 * len(rows))
+    return svg(draw, "agreement", height=1.3 + 0.5 * len(rows))
 
 
 def time(votes: pd.DataFrame) -> str:
@@ -73,19 +57,9 @@ def time(votes: pd.DataFrame) -> str:
         if parts:
             axes.boxplot(
                 list(parts.values())[::-1], tick_labels=list(parts)[::-1], orientation="horizontal", whis=(5, 95),
-                showfliers=False, medianprops={"color": _SECOND, "linewidth": 2}, boxprops={"color": _INK},
+                showfliers=False, medianprops={"color": INKS[1], "linewidth": 2}, boxprops={"color": INKS[0]},
             )  # fmt: skip
         axes.set_xlim(left=0)
         axes.set_xlabel("seconds a pair")
 
-    return _svg(draw, "time", height=1.1 + 0.5 * len(parts))
-
-
-def _svg(draw: Callable[[Figure], None], name: str, width: float = 6.4, height: float = 3.2) -> str:
-    with mpl.rc_context(_STYLE | {"svg.id": name}):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        draw(figure)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    return svg(draw, "time", height=1.1 + 0.5 * len(parts))

@@ -1,4 +1,4 @@
-"""What every embedder brings, and the one loop that runs them in batches of fixed shape."""
+"""What every embedder brings, the loop that runs them in batches of fixed shape, and what they gave before."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from realign.core import ids
 from realign.core.batching import fixed_batches
+from realign.core.progress import progress
+from realign.core.work import Work
 from realign.models.padding import padded
 
 if TYPE_CHECKING:
@@ -46,13 +49,43 @@ def encode(encoder: Encoder, texts: Sequence[str], tokens_per_batch: int) -> Ite
 
     tokens = [encoder.tokens(text) for text in texts]
     for batch in fixed_batches([len(t) for t in tokens], tokens_per_batch, encoder.longest):
-        ids, mask = padded(batch, tokens, encoder.pad)
+        tokens_of, mask = padded(batch, tokens, encoder.pad)
         with torch.inference_mode():
-            vectors = encoder.forward(ids.to(encoder.device), mask.to(encoder.device)).float().cpu().numpy()
+            vectors = (
+                encoder.forward(tokens_of.to(encoder.device), mask.to(encoder.device)).float().cpu().numpy()
+            )
         yield {
             row: vectors[at] if tokens[row] else np.zeros_like(vectors[at])
             for at, row in enumerate(batch.rows)
         }
+
+
+def vectors(
+    texts: Sequence[str], fingerprint: str, load: Callable[[], Encoder], tokens_per_batch: int, work: Work
+) -> list[np.ndarray]:
+    """A float32 vector a text, of shape (d,); each distinct text is embedded once, ever.
+
+    Args:
+        texts: may repeat.
+        fingerprint: names everything that a vector depends on.
+        load: the encoder; called only where a text is not known.
+        tokens_per_batch: tokens a batch may hold, padding included.
+        work: keeps what is known.
+    """
+    keys = {text: ids.digest(fingerprint, text) for text in texts}
+    store = work.rows()
+    known = store.get(keys.values())
+    todo = [text for text, key in keys.items() if key not in known]
+    if todo:
+        bar = progress(len(keys), "embed", "texts", done=len(keys) - len(todo))
+        for batch in encode(load(), todo, tokens_per_batch):
+            rows = {keys[todo[at]]: vector.astype("<f4").tobytes() for at, vector in batch.items()}
+            store.put(rows)
+            known |= rows
+            bar.update(len(rows))
+        bar.close()
+    store.close()
+    return [np.frombuffer(known[keys[text]], dtype="<f4") for text in texts]
 
 
 def masked_mean(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

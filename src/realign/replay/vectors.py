@@ -12,10 +12,9 @@ from realign.core import ids
 from realign.core.artifacts import ARTIFACTS
 from realign.core.errors import UserError
 from realign.core.params import Embed, Model, Params
-from realign.core.progress import progress
 from realign.core.work import Work
 from realign.embedders import EMBEDDERS
-from realign.embedders.encoder import encode
+from realign.embedders.encoder import vectors
 from realign.embedders.packaged import PACKAGES, packaged
 from realign.models.load import pinned
 
@@ -81,21 +80,12 @@ def embeddings(responses: pd.DataFrame, origin: Source, work: Work) -> pd.DataFr
 
     A response without direction (no token, or numbers that are not finite) has no row.
     """
-    texts = responses["text"].drop_duplicates().tolist()
-    keys = {text: ids.digest(origin.fingerprint, text) for text in texts}
-    store = work.rows()
-    known = store.get(keys.values())
-    todo = [text for text in texts if keys[text] not in known]
-    if todo:
-        encoder = EMBEDDERS[origin.embed.method](origin.base, origin.embed)
-        bar = progress(len(texts), "embed", "texts", done=len(texts) - len(todo))
-        for batch in encode(encoder, todo, origin.embed.tokens_per_batch):
-            rows = {keys[todo[at]]: vector.astype("<f4").tobytes() for at, vector in batch.items()}
-            store.put(rows)
-            known |= rows
-            bar.update(len(rows))
-        bar.close()
-    store.close()
-    vectors = [np.frombuffer(known[keys[text]], dtype="<f4") for text in responses["text"]]
-    frame = pd.DataFrame({"response_id": responses["response_id"], "vector": vectors})
-    return frame[[bool(np.isfinite(v).all() and v.any()) for v in vectors]]
+    found = vectors(
+        responses["text"].tolist(),
+        origin.fingerprint,
+        lambda: EMBEDDERS[origin.embed.method](origin.base, origin.embed),
+        origin.embed.tokens_per_batch,
+        work,
+    )
+    frame = pd.DataFrame({"response_id": responses["response_id"], "vector": found})
+    return frame[[bool(np.isfinite(vector).all() and vector.any()) for vector in found]]

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
-from realign.report.charts import INKS, MARKS, svg
+from realign.drawing import INKS, MARKS, svg
 
 Json = Mapping[str, Any]
 _SIGNS = ("o", "s", "^", "D", "v", "P")

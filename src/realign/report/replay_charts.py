@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from realign.report.charts import INKS, svg
+from realign.drawing import INKS, svg
 
 Rows = Mapping[str, Mapping[str, Any]]
 _BASELINE = "random"
