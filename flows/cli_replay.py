@@ -38,8 +38,15 @@ def replay(
         typer.Option(min=1, help="Labels each strategy may buy, its pilot included; one of every prompt."),
     ] = None,
     pilot: Annotated[
-        int, typer.Option(min=1, help="Prompts with a random pair labelled first, for strategies that learn.")
+        int, typer.Option(min=1, help="Prompts with a pair labelled first, for strategies that learn.")
     ] = 160,
+    pilot_by: Annotated[
+        str | None,
+        typer.Option(help="Who picks the pilot's pairs after its first round; as in params.yaml."),
+    ] = None,
+    pilot_round: Annotated[
+        int | None, typer.Option(min=1, help="Labels a round of the pilot; as in params.yaml.")
+    ] = None,
     encoder: Annotated[
         str | None,
         typer.Option(help="minilm, hidden_state or a sentence encoder's folder; as in params.yaml."),
@@ -60,7 +67,9 @@ def replay(
     found = params.load(root / params.PARAMS_FILE)
     environment.quiet_libraries()
     names = tuple(name.strip() for name in strategies.split(",") if name.strip()) if strategies else None
-    asked = Request(data, names, k, draws, budget, pilot, encoder, annotator, second, seed)
+    asked = Request(
+        data, names, k, draws, budget, pilot, pilot_by, pilot_round, encoder, annotator, second, seed
+    )
     result = run(root, found, asked)
     show(result)
     if json_ is not None:

@@ -83,7 +83,7 @@ def raw_params() -> dict[str, Any]:
 def section(name: str, **changes: Any) -> Any:
     """One typed section of `raw_params`, with other values; no check across sections."""
     model = params.Params.model_fields["validation" if name == "validate" else name].annotation
-    return model(**{**raw_params()[name], **changes})
+    return model(**_merged(raw_params()[name], changes))
 
 
 def model_named(folder: Path) -> params.Model:

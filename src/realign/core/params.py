@@ -156,6 +156,8 @@ class Pilot(Section):
     """Pairs that are labelled first, for strategies that learn."""
 
     prompts: Whole
+    by: Name
+    round: Count
 
 
 class Select(Section):

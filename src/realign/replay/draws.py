@@ -14,9 +14,9 @@ from realign.core.errors import UserError
 from realign.core.params import Select
 from realign.core.progress import progress
 from realign.replay.data import Scored
-from realign.selection import MIX, Strategy, choose, named, pick
+from realign.selection import MIX, Strategy, choose, named, pilot
 from realign.selection.candidates import Candidates, candidates
-from realign.selection.lessons import lessons
+from realign.selection.lessons import Lessons, lessons
 
 BASELINE = "random"
 BINS = 40
@@ -31,7 +31,7 @@ class Plan:
         k: responses sampled a prompt; None for all.
         draws: how often.
         budget: labels that each strategy may buy, the pilot's included; None for one of every prompt.
-        pilot: prompts with a random pair labelled, for strategies that learn.
+        pilot: prompts with a pair labelled first, for strategies that learn.
         temperatures: of the Bradley-Terry annotator, in units of the scale; used without a second one.
         seed: of samples, pilots and random picks.
         options: the select section.
@@ -130,7 +130,7 @@ def replay(data: Scored, embeddings: pd.DataFrame, plan: Plan, known: Mapping[st
     """Draw, pick, judge.
 
     In every draw K responses of each prompt are sampled by hash; where a strategy learns, `pilot` prompts
-    are drawn too and a random pair of each is labelled. Strategies that learn pick among the other prompts
+    get a pair labelled first (selection.pilot). Strategies that learn pick among the other prompts
     and pay for the pilot; the rest pick among all. Figures are over prompts outside of the pilot, so that
     all strategies are measured on the same; those that end in `_all` are over every label that was bought.
 
@@ -218,13 +218,17 @@ def _draw(
 ) -> None:
     size = len(found.prompt_ids)
     facts = judge(pool, data, plan.temperatures)
-    order = known[BASELINE](pool)
-    piloted = np.zeros(size, dtype=bool)
+    piloted, first = np.zeros(size, dtype=bool), np.zeros(0, dtype=int)
+    rest = pool
     if taught:
-        drawn = [ids.uniform("pilot", str(pool.seed), str(p)) for p in pool.prompt_ids]
-        piloted[np.argsort(drawn, kind="stable")[: plan.pilot]] = True
-    pilot = pick(pool, order, None, free=piloted) if taught else np.zeros(0, dtype=int)
-    rest = _rest(pool, facts, pilot, piloted, data, embeddings) if taught else pool
+
+        def ask(pairs: np.ndarray) -> Lessons | None:
+            return _teaches(pool, facts, pairs, data, embeddings)
+
+        first = pilot(pool, known, plan.pilot, np.ones(len(pool.prompt), dtype=bool), ask)
+        piloted[pool.prompt[first]] = True
+        kept = data.responses[data.responses["response_id"].isin(pool.responses[~piloted[pool.owner]])]
+        rest = candidates(kept, embeddings, pool.seed, pool.options, ask(first))
     where = np.flatnonzero(~piloted[pool.prompt])  # a pair of the rest -> the same pair of the pool
     for name in plan.strategies:
         budget = plan.budget
@@ -237,7 +241,7 @@ def _draw(
         else:
             options = plan.options.model_copy(update={"budget": budget})
             pairs = choose(name, pool, known, options).pairs
-        bought = np.concatenate([pilot, pairs]) if name in taught else pairs
+        bought = np.concatenate([first, pairs]) if name in taught else pairs
         found.labels[name] += len(bought) / plan.draws
         measured = pairs[~piloted[pool.prompt[pairs]]]
         counted, weights = (bought, np.ones(len(bought))) if name != BASELINE else _expected(pool, len(pairs))
@@ -260,25 +264,19 @@ def _expected(pool: Candidates, labels: int) -> tuple[np.ndarray, np.ndarray]:
     return np.arange(len(pool.prompt)), chance * labels / chance.sum()
 
 
-def _rest(
-    pool: Candidates,
-    facts: Facts,
-    pilot: np.ndarray,
-    piloted: np.ndarray,
-    data: Scored,
-    embeddings: pd.DataFrame,
-) -> Candidates:
-    """The prompts outside of the pilot, with what the pilot's labels teach."""
+def _teaches(
+    pool: Candidates, facts: Facts, pairs: np.ndarray, data: Scored, embeddings: pd.DataFrame
+) -> Lessons | None:
+    """What the labels of these pairs teach."""
     table = pd.DataFrame(
         {
-            "prompt_id": pool.prompt_ids[pool.prompt[pilot]],
-            "response_a": pool.responses[pool.first[pilot]],
-            "response_b": pool.responses[pool.second[pilot]],
-            "winner": facts.winner[pilot],
+            "prompt_id": pool.prompt_ids[pool.prompt[pairs]],
+            "response_a": pool.responses[pool.first[pairs]],
+            "response_b": pool.responses[pool.second[pairs]],
+            "winner": facts.winner[pairs],
         }
     )
-    kept = data.responses[data.responses["response_id"].isin(pool.responses[~piloted[pool.owner]])]
-    return candidates(kept, embeddings, pool.seed, pool.options, lessons(table, data.responses, embeddings))
+    return lessons(table, data.responses, embeddings)
 
 
 def _pool(responses: pd.DataFrame, embeddings: pd.DataFrame, plan: Plan) -> Candidates:

@@ -11,14 +11,14 @@ import numpy as np
 
 from realign.core.artifacts import ARTIFACTS
 from realign.core.errors import UserError
-from realign.core.params import Params
+from realign.core.params import Params, Select
 from realign.core.work import Work
 from realign.replay import figures
 from realign.replay.data import Scored, read
 from realign.replay.draws import BASELINE, BINS, Plan, Replayed, learns, replay
 from realign.replay.vectors import embeddings, source
 from realign.replay.verdict import verdict
-from realign.selection import MIX, Strategy, named, registry
+from realign.selection import MIX, Strategy, named, pilot_problem, registry
 from realign.stage import WORK
 from realign.statistics.intervals import Resampling
 
@@ -36,6 +36,8 @@ class Request:
         draws: how often.
         budget: labels for each strategy, the pilot's included; None for one of every prompt.
         pilot: prompts labelled first for strategies that learn.
+        pilot_by: who picks the pilot's pairs; None for params.yaml's.
+        pilot_round: labels a round of the pilot; None for params.yaml's.
         encoder: see replay.vectors.source.
         annotator: whose scores label.
         second: whose scores check.
@@ -48,6 +50,8 @@ class Request:
     draws: int
     budget: int | None
     pilot: int
+    pilot_by: str | None
+    pilot_round: int | None
     encoder: str | None
     annotator: str | None
     second: str | None
@@ -65,6 +69,7 @@ def run(root: Path, params: Params, asked: Request) -> dict[str, Any]:
     names = asked.strategies or shown(params, known)
     named([name for name in names if name != MIX], known)
     names = (BASELINE, *(name for name in dict.fromkeys(names) if name != BASELINE))
+    options = _options(params.select, asked, known)
     data = read(asked.data, params, work, asked.annotator, asked.second)
     origin = source(root, params, asked.encoder)
     vectors = embeddings(data.responses, origin, work)
@@ -77,7 +82,7 @@ def run(root: Path, params: Params, asked: Request) -> dict[str, Any]:
         pilot=asked.pilot,
         temperatures=_temperatures(data),
         seed=params.seed if asked.seed is None else asked.seed,
-        options=params.select,
+        options=options,
     )
     found = replay(data, vectors, plan, known)
     how = Resampling(params.evaluate.resamples, params.evaluate.confidence, plan.seed)
@@ -96,6 +101,8 @@ def run(root: Path, params: Params, asked: Request) -> dict[str, Any]:
             "draws": plan.draws,
             "budget": plan.budget,
             "pilot": plan.pilot,
+            "pilot_by": options.pilot.by,
+            "pilot_round": options.pilot.round,
             "learned": [name for name in plan.strategies if learns(name, known, plan.options)],
             "encoder": origin.name,
             "criteria": list(found.criteria),
@@ -114,6 +121,20 @@ def shown(params: Params, known: Mapping[str, Strategy]) -> tuple[str, ...]:
     """Strategies that are replayed where none is named: all but those that need implicit rewards."""
     mixed = (MIX,) if params.select.mix else ()
     return (*(name for name, strategy in known.items() if "rewards" not in strategy.needs), *mixed)
+
+
+def _options(select: Select, asked: Request, known: Mapping[str, Strategy]) -> Select:
+    """The select section as this replay has it.
+
+    Raises:
+        UserError: nobody of this name can pick a pilot.
+    """
+    said = {"by": asked.pilot_by, "round": asked.pilot_round}
+    pilot = select.pilot.model_copy(update={key: value for key, value in said.items() if value is not None})
+    problem = pilot_problem(pilot.by, known)
+    if problem:
+        raise UserError(f"--pilot-by: {problem}")
+    return select.model_copy(update={"pilot": pilot})
 
 
 def _temperatures(data: Scored) -> tuple[float, ...]:

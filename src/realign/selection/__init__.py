@@ -8,6 +8,18 @@ first. To add one: a file with the function, in `strategies/` here or in the pro
 from __future__ import annotations
 
 from realign.selection.choose import Picks, choose, pick
-from realign.selection.registry import MIX, Strategy, named, refuse, registry
+from realign.selection.pilot import pilot
+from realign.selection.registry import MIX, Strategy, named, pilot_problem, refuse, registry
 
-__all__ = ["MIX", "Picks", "Strategy", "choose", "named", "pick", "refuse", "registry"]
+__all__ = [
+    "MIX",
+    "Picks",
+    "Strategy",
+    "choose",
+    "named",
+    "pick",
+    "pilot",
+    "pilot_problem",
+    "refuse",
+    "registry",
+]

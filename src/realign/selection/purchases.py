@@ -15,7 +15,7 @@ from realign.selection.candidates import Candidates
 from realign.selection.choose import Picks, choose
 from realign.selection.lessons import Lessons
 from realign.selection.registry import MIX, Strategy, named
-from realign.selection.tables import as_pairs, pilot_order
+from realign.selection.tables import as_pairs
 
 
 def pilot_size(budget: int, options: Compare) -> int:
@@ -71,20 +71,13 @@ def refuse(
         raise UserError(listing("the comparison cannot be made:", problems))
 
 
-def pilots(pool: Candidates, sound: np.ndarray, options: Compare) -> Picks:
-    """The pairs that teach, in their order: so many as the largest budget's pilot takes."""
-    order = pilot_order(pool)
-    kept = order.pairs[sound[order.pairs]][: pilot_size(max(options.budgets), options)]
-    return Picks(kept, np.ones(len(kept), dtype=int))
-
-
 def purchases(
     pool: Candidates,
     known: Mapping[str, Strategy],
     options: Compare,
     seed: int,
     sound: np.ndarray,
-    pilot: Picks,
+    pilot: np.ndarray,
     taught: Sequence[Lessons | None],
 ) -> pd.DataFrame:
     """What every strategy buys with every budget, under one seed: the columns of the pairs table, the arm's and place.
@@ -98,7 +91,7 @@ def purchases(
         options: the compare section.
         seed: the arm's.
         sound: pairs that pass the row checks of the pairs gate. Shape (P,).
-        pilot: pairs that are labelled already, in the order in which they are bought.
+        pilot: pairs that are labelled already, in the order in which they are bought. Shape (n,).
         taught: what the pilot of each budget teaches, one a budget.
 
     Raises:
@@ -111,7 +104,7 @@ def purchases(
         learns = any("labels" in s.needs for s in named(sorted(parts), known).values())
         whole = None if learns else _choose(name, pool, known, most, sound, None)
         for budget, lessons in zip(options.budgets, taught, strict=True):
-            first = pilot.pairs[: pilot_size(budget, options)] if learns else pilot.pairs[:0]
+            first = pilot[: pilot_size(budget, options)] if learns else pilot[:0]
             if whole is None:
                 picks = _choose(name, replace(pool, lessons=lessons), known, budget, sound, first)
             else:

@@ -117,6 +117,15 @@ def named(names: list[str], known: Mapping[str, Strategy]) -> dict[str, Strategy
     return {name: known[name] for name in names}
 
 
+def pilot_problem(by: str, known: Mapping[str, Strategy]) -> str | None:
+    """Why nobody of this name can pick a pilot; None where it can."""
+    if by not in known:
+        return f"there is no strategy {by!r} that could pick a pilot; there are {', '.join(known)}"
+    if "rewards" in known[by].needs:
+        return f"{by} needs implicit rewards and cannot pick a pilot; name another strategy"
+    return None
+
+
 def refuse(names: Iterable[str], known: Mapping[str, Strategy], options: Select) -> None:
     """Say before any work what a run could not do: unknown strategies, and those that need what is not there.
 
@@ -137,6 +146,9 @@ def refuse(names: Iterable[str], known: Mapping[str, Strategy], options: Select)
             f"{', '.join(taught)}: the pilot counts in the budget, and select.budget {options.budget} is not above "
             f"select.pilot.prompts {options.pilot.prompts}; raise the one, or lower the other"
         )
+    problem = pilot_problem(options.pilot.by, known) if taught else None
+    if problem:
+        problems.append(f"select.pilot.by: {problem}")
     rewarded = [s.name for s in wanted if "rewards" in s.needs]
     if rewarded:
         problems.append(

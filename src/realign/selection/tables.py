@@ -12,7 +12,6 @@ from realign.core.params import Select
 from realign.core.work import Quarantine, require_rows
 from realign.selection.candidates import Candidates
 from realign.selection.choose import Picks, choices
-from realign.selection.registry import registry
 
 HOLDOUT = {
     "budget": None,
@@ -87,21 +86,6 @@ def places(pool: Candidates, pair_ids: Sequence[str]) -> np.ndarray:
     """Indices of these pairs among the candidates, in their order. Shape (n,)."""
     index = {pair: at for at, pair in enumerate(pool.pair_ids())} if len(pair_ids) else {}
     return np.array([index[pair] for pair in pair_ids], dtype=int)
-
-
-def pilot_order(pool: Candidates) -> Picks:
-    """The pair that `random` picks of each prompt, prompts in the order of a hash of the seed and their id.
-
-    A pilot is the first of them, so that a smaller one is part of a larger one, and its labels serve
-    `random` too.
-    """
-    order = registry()["random"](pool)
-    pairs = np.flatnonzero(choices(pool, order) == 1)
-    turn = [
-        ids.uniform("pilot", str(pool.seed), str(pool.prompt_ids[prompt])) for prompt in pool.prompt[pairs]
-    ]
-    pairs = pairs[np.argsort(turn, kind="stable")]
-    return Picks(pairs, np.ones(len(pairs), dtype=int))
 
 
 def single(options: Select) -> Select:

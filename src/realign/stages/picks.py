@@ -9,18 +9,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from realign import asking
+from realign import asking, teaching
 from realign.core import ids, schemas
 from realign.core.params import Compare, Embed, Label, Select, Validate
 from realign.core.work import Quarantine, Work
 from realign.evaluation.held_out import better_side
 from realign.labellers.verdicts import OUTCOMES
-from realign.quality import frames, gate, suites
-from realign.selection import MIX, Strategy, choose, registry
+from realign.selection import MIX, Strategy, choose, pilot, registry
 from realign.selection.candidates import Candidates, candidates
-from realign.selection.choose import Picks
 from realign.selection.lessons import Lessons, lessons
-from realign.selection.purchases import pilot_size, pilots, purchases, refuse
+from realign.selection.purchases import pilot_size, purchases, refuse
 from realign.selection.tables import as_pairs, single, usable
 
 
@@ -78,11 +76,10 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         for seed in settings.compare.seeds
     }
     sound = _sound(next(iter(pools.values())), "train", inputs, settings)
-    pilot = {seed: pilots(pool, sound, settings.compare) for seed, pool in pools.items()}
-    taught = _taught(pools, pilot, known, inputs, settings, work)
+    lessons_of = _teaching(pools, known, sound, inputs, settings, work)
     bought = pd.concat(
         [
-            purchases(pool, known, settings.compare, seed, sound, pilot[seed], taught[seed])
+            purchases(pool, known, settings.compare, seed, sound, *lessons_of[seed])
             for seed, pool in pools.items()
         ],
         ignore_index=True,
@@ -109,36 +106,42 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
 
 
 def _sound(pool: Candidates, purpose: str, inputs: Inputs, settings: Settings) -> np.ndarray:
-    """Candidates that pass the row checks of the pairs gate. Shape (P,)."""
-    everything = Picks(np.arange(len(pool.prompt)), np.ones(len(pool.prompt), dtype=int))
-    columns = frames.pairs(as_pairs(pool, everything, purpose, "all"), inputs.responses, inputs.prompts)
-    failed = gate.failing(columns, suites.pairs(settings.validate, len(columns)))
-    return np.asarray(~columns["row_id"].isin(list(failed)))
+    return teaching.sound(pool, purpose, inputs.responses, inputs.prompts, settings.validate)
 
 
-def _taught(
+def _teaching(
     pools: dict[int, Candidates],
-    pilot: dict[int, Picks],
     known: dict[str, Strategy],
+    sound: np.ndarray,
     inputs: Inputs,
     settings: Settings,
     work: Work,
-) -> dict[int, list[Lessons | None]]:
-    """What the pilot of each budget teaches, by seed; nobody is asked where no strategy learns."""
+) -> dict[int, tuple[np.ndarray, list[Lessons | None]]]:
+    """By seed, the pairs of the largest budget's pilot, and what the pilot of each budget teaches.
+
+    Nobody is asked where no strategy learns; seeds are asked about together as far as a pilot is drawn by chance.
+    """
     options = settings.compare
     if not any("labels" in known[name].needs for name in _parts(settings)):
-        return {seed: [None] * len(options.budgets) for seed in pools}
-    pairs = {seed: as_pairs(pools[seed], picks, "pilot", "random") for seed, picks in pilot.items()}
-    judged = _judged(pd.concat(list(pairs.values())), inputs, settings, work).set_index("pair_id")
+        return {seed: (np.zeros(0, dtype=int), [None] * len(options.budgets)) for seed in pools}
+
+    def taught(pairs: pd.DataFrame, judged: pd.DataFrame) -> Lessons | None:
+        winner = judged.set_index("pair_id")["winner"]
+        return lessons(pairs.join(winner, on="pair_id"), inputs.responses, inputs.embeddings)
+
+    def bought(seed: int) -> np.ndarray:
+        def ask(found: np.ndarray) -> Lessons | None:
+            pairs = teaching.pilot_rows(pools[seed], found)
+            return taught(pairs, _judged(pairs, inputs, settings, work))
+
+        return pilot(pools[seed], known, pilot_size(max(options.budgets), options), sound, ask)
+
+    found = {seed: bought(seed) for seed in pools}
+    pairs = {seed: teaching.pilot_rows(pools[seed], part) for seed, part in found.items()}
+    judged = _judged(pd.concat(list(pairs.values())), inputs, settings, work)
+    sizes = [pilot_size(budget, options) for budget in options.budgets]
     return {
-        seed: [
-            lessons(
-                part.head(pilot_size(budget, options)).join(judged["winner"], on="pair_id"),
-                inputs.responses,
-                inputs.embeddings,
-            )
-            for budget in options.budgets
-        ]
+        seed: (found[seed], [taught(part.head(size), judged) for size in sizes])
         for seed, part in pairs.items()
     }
 

@@ -1,10 +1,11 @@
-"""pilot: random pairs that are labelled first, for strategies that learn from labels."""
+"""pilot: pairs that are labelled first, for strategies that learn from labels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from realign.core import schemas
@@ -23,6 +24,7 @@ class Inputs:
     scores: pd.DataFrame
     base: Path
     people: Path
+    strategies: Path
     known_pairs: Path
     rubric: Path
 
@@ -46,7 +48,7 @@ class Outputs:
 
 
 def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
-    """A random pair of `select.pilot.prompts` train prompts, judged by the run's labeller; none costs no time.
+    """A pair of each of `select.pilot.prompts` train prompts, judged by the run's labeller; none costs no time.
 
     Only pairs that the pairs gate would let through are bought, so that none is paid for and then set aside.
 
@@ -57,28 +59,34 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     wanted = settings.select.pilot.prompts
     if not wanted:
         return Outputs(pd.DataFrame(columns=schemas.PILOT.names))
-    from realign import asking
+    from realign import asking, teaching
     from realign.labellers.verdicts import OUTCOMES
-    from realign.quality import frames, gate, suites
+    from realign.selection import pilot, registry
     from realign.selection.candidates import candidates
-    from realign.selection.tables import as_pairs, pilot_order, usable
+    from realign.selection.lessons import Lessons, lessons
+    from realign.selection.tables import usable
 
+    known = registry(inputs.strategies)
     train, _ = usable(inputs.prompts, inputs.responses, inputs.embeddings, Quarantine())
     pool = candidates(train, inputs.embeddings, settings.seed, settings.select)
-    pairs = as_pairs(pool, pilot_order(pool), "train", "random")
-    columns = frames.pairs(pairs, inputs.responses, inputs.prompts)
-    failed = gate.failing(columns, suites.pairs(settings.validate, len(pairs)))
-    pairs = pairs[~columns["row_id"].isin(list(failed)).to_numpy()]
-    if wanted >= len(pairs):
+    sound = teaching.sound(pool, "train", inputs.responses, inputs.prompts, settings.validate)
+    there = len(np.unique(pool.prompt[sound]))
+    if wanted >= there:
         raise UserError(
-            f"select.pilot.prompts: {wanted} of {len(pairs)} train prompts with a sound pair leave none to pick "
+            f"select.pilot.prompts: {wanted} of {there} train prompts with a sound pair leave none to pick "
             "from; set it lower, or give more prompts"
         )
     told = asking.Known(
         inputs.prompts, inputs.responses, inputs.embeddings, inputs.scores, inputs.base, inputs.people,
         inputs.known_pairs,
     )  # fmt: skip
-    uses = pairs.head(wanted).assign(purpose="pilot")
-    asked = asking.ask(uses, told, settings.label, settings.embed, seed=settings.seed, work=work.of("label"))
-    said = asked.judged[asked.judged["winner"].isin(OUTCOMES)]
-    return Outputs(said[schemas.PILOT.names])
+
+    def judged(rows: np.ndarray) -> pd.DataFrame:
+        uses, label = teaching.pilot_rows(pool, rows), work.of("label")
+        asked = asking.ask(uses, told, settings.label, settings.embed, seed=settings.seed, work=label).judged
+        return asked[asked["winner"].isin(OUTCOMES)]
+
+    def teaches(rows: np.ndarray) -> Lessons | None:
+        return lessons(judged(rows), inputs.responses, inputs.embeddings)
+
+    return Outputs(judged(pilot(pool, known, wanted, sound, teaches))[schemas.PILOT.names])

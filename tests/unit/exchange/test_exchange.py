@@ -19,6 +19,8 @@ from realign.exchange.entries import ELSEWHERE
 from realign.exchange.plain import _escaped, _unescaped
 from realign.ledger import batches
 
+csv.field_size_limit(10**9)  # this file reads what it wrote by the module alone
+
 NOW = "2031-05-05T05:05:05.000+00:00"
 FILES = {"label-studio": "out.json", "jsonl": "out.jsonl", "csv": "out.csv"}
 TURNS = [

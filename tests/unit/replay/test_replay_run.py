@@ -29,6 +29,8 @@ def asked(path, **changes):
         "draws": 2,
         "budget": None,
         "pilot": 20,
+        "pilot_by": None,
+        "pilot_round": None,
         "encoder": "hidden_state",
         "annotator": "one",
         "second": None,

@@ -19,7 +19,7 @@ def run(tmp_path):
     def go(tables, prompts=10, seed=7, limits=LIMITS):
         inputs = pilot.Inputs(
             tables.prompts, tables.responses, tables.embeddings, tables.scores, tmp_path / "base",
-            tmp_path / "people", Path(params.NO_FILE), tmp_path / "rubric.md",
+            tmp_path / "people", tmp_path / "strategies", Path(params.NO_FILE), tmp_path / "rubric.md",
         )  # fmt: skip
         options = section("select", pilot={"prompts": prompts})
         settings = pilot.Settings(seed, section("embed"), options, limits, section("label"))

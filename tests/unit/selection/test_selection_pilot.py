@@ -1,0 +1,89 @@
+"""The pilot: nested, sound, and from the second round on picked with what the rounds before taught."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from test_selection_pairs import tables
+from unit_builders import section
+
+from realign.selection import pilot, registry
+from realign.selection.candidates import candidates
+from realign.selection.lessons import Lessons
+
+KNOWN = registry()
+
+
+def pool_of(**options):
+    responses, embeddings = tables([5] * 60, width=6, seed=3)
+    return candidates(responses, embeddings, 7, section("select", pilot=options))
+
+
+class Teacher:
+    """Knows that quality is the first coordinate, and remembers what it was asked."""
+
+    def __init__(self, pool):
+        self.pool, self.rounds = pool, []
+
+    def __call__(self, pairs):
+        self.rounds.append(pairs)
+        pool = self.pool
+        a, b = pool.vectors[pool.first[pairs]], pool.vectors[pool.second[pairs]]
+        prompts = pool.prompt_ids[pool.prompt[pairs]]
+        return Lessons(a, b, np.sign(a[:, 0] - b[:, 0]), prompts, pool.log_length_ratio[pairs])
+
+
+def every(pool):
+    return np.ones(len(pool.prompt), dtype=bool)
+
+
+def test_by_chance_it_is_what_random_picks_and_nobody_is_asked_meanwhile():
+    pool = pool_of()
+    teacher = Teacher(pool)
+    found = pilot(pool, KNOWN, 25, every(pool), teacher)
+    order = KNOWN["random"](pool)
+    assert len(found) == len(set(pool.prompt[found])) == 25 and not teacher.rounds
+    for pair in found:
+        mine = np.flatnonzero(pool.prompt == pool.prompt[pair])
+        assert pair == mine[np.argmin(order[mine])]
+
+
+def test_later_rounds_are_picked_with_what_those_before_taught():
+    pool = pool_of(by="margin", round=20)
+    teacher = Teacher(pool)
+    found = pilot(pool, KNOWN, 50, every(pool), teacher)
+    assert [len(pairs) for pairs in teacher.rounds] == [20, 40]
+    assert list(found[:20]) == list(pilot(pool_of(), KNOWN, 20, every(pool), teacher))
+    for start, end in ((20, 40), (40, 50)):
+        lessons = teacher(found[:start])
+        order = KNOWN["margin"](dataclasses.replace(pool, lessons=lessons))
+        for pair in found[start:end]:
+            mine = np.flatnonzero(pool.prompt == pool.prompt[pair])
+            assert order[pair] == order[mine].min()
+    gap = np.abs(pool.vectors[pool.first, 0] - pool.vectors[pool.second, 0])
+    assert gap[found[20:]].mean() > 1.5 * gap[found[:20]].mean(), "what was taught was not used"
+
+
+@pytest.mark.parametrize("by", ["random", "margin"])
+def test_a_smaller_pilot_is_the_beginning_of_a_larger_one(by):
+    pool = pool_of(by=by, round=15)
+    large = pilot(pool, KNOWN, 55, every(pool), Teacher(pool))
+    for size in (1, 15, 16, 40):
+        assert list(pilot(pool, KNOWN, size, every(pool), Teacher(pool))) == list(large[:size])
+    assert list(pilot(pool.reseeded(8), KNOWN, 55, every(pool), Teacher(pool))) != list(large)
+
+
+@pytest.mark.parametrize("by", ["random", "margin"])
+def test_what_the_gate_would_set_aside_is_not_bought(by):
+    pool = pool_of(by=by, round=15)
+    sound = (np.arange(len(pool.prompt)) % 3 > 0) & (pool.prompt != 4)
+    found = pilot(pool, KNOWN, 1000, sound, Teacher(pool))
+    assert sound[found].all()
+    assert sorted(pool.prompt[found]) == [p for p in range(60) if p != 4], "a sound pair of each other prompt"
+
+
+def test_labels_that_teach_nothing_leave_it_to_chance():
+    pool = pool_of(by="margin", round=15)
+    assert list(pilot(pool, KNOWN, 40, every(pool), lambda pairs: None)) == list(
+        pilot(pool_of(), KNOWN, 40, every(pool), lambda pairs: None)
+    )
