@@ -17,6 +17,7 @@ from realign.replay.data import Scored
 from realign.selection import MIX, Strategy, choose, named, pilot
 from realign.selection.candidates import Candidates, candidates
 from realign.selection.lessons import Lessons, lessons
+from realign.selection.pilot import CHANCE
 
 BASELINE = "random"
 BINS = 40
@@ -131,8 +132,9 @@ def replay(data: Scored, embeddings: pd.DataFrame, plan: Plan, known: Mapping[st
 
     In every draw K responses of each prompt are sampled by hash; where a strategy learns, `pilot` prompts
     get a pair labelled first (selection.pilot). Strategies that learn pick among the other prompts
-    and pay for the pilot; the rest pick among all. Figures are over prompts outside of the pilot, so that
-    all strategies are measured on the same; those that end in `_all` are over every label that was bought.
+    and pay for the pilot; the rest pick among all. Figures are over prompts outside of a pilot that is drawn by
+    chance, so that all strategies are measured on the same; those that end in `_all`, and all where a strategy
+    picks the pilot, are over every label that was bought.
 
     Raises:
         UserError: an unknown strategy, or a pilot that leaves nothing.
@@ -229,6 +231,8 @@ def _draw(
         piloted[pool.prompt[first]] = True
         kept = data.responses[data.responses["response_id"].isin(pool.responses[~piloted[pool.owner]])]
         rest = candidates(kept, embeddings, pool.seed, pool.options, ask(first))
+    # Chance says nothing of a strategy; what a strategy picked in order to learn is its work as well.
+    aside = piloted if plan.options.pilot.by == CHANCE else np.zeros(size, dtype=bool)
     where = np.flatnonzero(~piloted[pool.prompt])  # a pair of the rest -> the same pair of the pool
     for name in plan.strategies:
         budget = plan.budget
@@ -243,9 +247,9 @@ def _draw(
             pairs = choose(name, pool, known, options).pairs
         bought = np.concatenate([first, pairs]) if name in taught else pairs
         found.labels[name] += len(bought) / plan.draws
-        measured = pairs[~piloted[pool.prompt[pairs]]]
+        measured = bought[~aside[pool.prompt[bought]]]
         counted, weights = (bought, np.ones(len(bought))) if name != BASELINE else _expected(pool, len(pairs))
-        apart = ~piloted[pool.prompt[counted]]
+        apart = ~aside[pool.prompt[counted]]
         sums, prompts = found.sums[name], pool.prompt[counted]
         for criterion, errors in facts.errors.items():
             sums.add(f"{criterion}_all", prompts, errors[counted], weights, size)

@@ -31,8 +31,8 @@ Json = dict[str, Any]
 def strategies(found: Replayed, plan: Plan, how: Resampling) -> dict[str, Json]:
     """Per strategy: figures with intervals, differences from random, and p of "the same label error".
 
-    - label_error: by the main criterion, over prompts outside of the pilot;
-    - label_error_all: over every label that was bought, the pilot's random pairs among them;
+    - label_error: by the main criterion, over prompts outside of a pilot that is drawn by chance;
+    - label_error_all: over every label that was bought, the pilot's among them;
     - errors: by each criterion, where there are several temperatures;
     - score_gap, ties, abs_log_length_ratio, longer_wins, similarity: means over the picks;
     - similarity_with_length: Spearman of a pick's similarity with its shorter response's length.
