@@ -124,7 +124,10 @@ def test_scores_between_0_and_1_compare_in_logits_and_tie_as_they_came(tmp_path)
     [
         ({"strategies": ("esay",)}, "no strategy 'esay'"),
         ({"encoder": "nowhere"}, "--encoder 'nowhere' is no folder"),
-        ({"strategies": ("implicit_margin",)}, "implicit reward"),
+        (
+            {"strategies": ("easy", "implicit_margin", "implicit_margin_small")},
+            r"^implicit_margin, implicit_margin_small: .* no policy.*select\.implicit\.reward=base",
+        ),
     ],
 )
 def test_what_cannot_be_replayed_is_refused(project, changes, words):
