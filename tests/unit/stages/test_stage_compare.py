@@ -124,6 +124,22 @@ def test_what_cannot_be_bought_is_said_at_once(tables, tmp_path):
         bought(tables, tmp_path, strategies=["easy", "random"], budgets=[60])
 
 
+def test_arms_that_pick_by_rewards_buy_the_largest_gaps(tables, tmp_path):
+    reward = pd.Series(
+        np.random.default_rng(3).normal(size=len(tables.responses)), index=tables.responses["response_id"]
+    )
+    table = pd.DataFrame({"response_id": reward.index, "reward": reward.to_numpy()})
+    told = {"strategies": ["implicit_margin", "random"], "budgets": [12], "seeds": [1]}
+    how = {"reward": "base", "adapter": params.NO_FILE}
+    each = parts(bought(tables, tmp_path, table, how, **told))
+    gaps = {
+        arm.strategy: np.abs(reward[part["response_a"]].to_numpy() - reward[part["response_b"]].to_numpy())
+        for arm, part in each.items()
+    }
+    assert (np.diff(gaps["implicit_margin"]) <= 0).all(), "the largest gap is bought first"
+    assert gaps["implicit_margin"].min() > np.median(gaps["random"])
+
+
 @pytest.fixture(scope="module")
 def answers(tables, tiny_folder, tmp_path_factory):
     settings = reference.Settings(7, GENERATE, EMBED, section("label"), section("evaluate"), 2)

@@ -1,6 +1,7 @@
 """select: each strategy's pairs of the train prompts, a random pair of each held-out one."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -213,3 +214,29 @@ def test_a_teams_own_strategy_is_run_like_any_other(tmp_path):
     )
     found = select.run(inputs, select.Settings(7, "middle", [], section("select")), Work(tmp_path, "select"))
     assert len(found.pairs.query("purpose == 'train' and strategy == 'middle'")) == 8
+
+
+def test_the_policys_own_rewards_say_which_gap_is_largest_and_which_is_smallest(tmp_path):
+    tables = world(k=4)
+    random = np.random.default_rng(1)
+    train = tables.prompts.query("split == 'train'")["prompt_id"]
+    mine = tables.responses[tables.responses["prompt_id"].isin(train)]
+    reward = pd.Series(random.normal(size=len(mine)), index=mine["response_id"].to_numpy())
+    table = pd.DataFrame({"response_id": reward.index, "reward": reward.to_numpy()})
+    table = table.assign(policy_logprob=None, reference_logprob=0.0, tokens=1)
+    inputs = select.Inputs(
+        tables.prompts, tables.responses, tables.embeddings, shuffled(table), NO_PILOT, tmp_path
+    )
+    settings = select.Settings(7, "implicit_margin", ["implicit_margin_small"], section("select"))
+    found = select.run(inputs, settings, Work(tmp_path, "select")).pairs
+    for name, pick in (("implicit_margin", max), ("implicit_margin_small", min)):
+        picks = found[found["strategy"] == name].set_index("prompt_id")
+        assert sorted(picks.index) == sorted(train)
+        for prompt, part in mine.groupby("prompt_id"):
+            best = pick(
+                combinations(part["response_id"], 2), key=lambda pair: abs(reward[pair[0]] - reward[pair[1]])
+            )
+            assert {*picks.loc[prompt, ["response_a", "response_b"]]} == {*best}
+    assert len(found.query("purpose == 'holdout'")) == 4, "held-out prompts have no rewards and need none"
+    with pytest.raises(UserError, match=r"Set select\.implicit\.reward to base or adapter"):
+        select.run(replace(inputs, rewards=NO_REWARDS), settings, Work(tmp_path, "select"))
