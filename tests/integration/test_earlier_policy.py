@@ -10,7 +10,6 @@ from workspace import Workspace
 
 from flows import project as projects
 from flows import settings
-from realign import plan
 from realign.core import schemas
 from realign.core.artifacts import ARTIFACTS, read_table
 
@@ -27,11 +26,10 @@ def test_last_weeks_policy_picks_this_weeks_pairs(finished: Workspace, tmp_path:
     project = finished.copy(tmp_path / "project")
     root = project.root
     line = ("get", ".", "models/adapter", "--rev", "HEAD", "--out", "models/previous", "--force")
-    for _ in range(2):  # next week it is there already
-        assert project.dvc(*line).returncode == 0
+    assert project.dvc(*line).returncode == 0
     assert project.dvc("add", "models/previous").returncode == 0
     settings.write(root, None, ASKED)
-    params = projects.check(root)
+    projects.check(root)
     done = project.dvc("repro", "-q", "-s", "rewards", "select")
     assert done.returncode == 0, done.stdout[-3000:]
 
@@ -55,6 +53,3 @@ def test_last_weeks_policy_picks_this_weeks_pairs(finished: Workspace, tmp_path:
         for row in picked.itertuples():
             gap = abs(reward[row.response_a] - reward[row.response_b])
             assert gap == pytest.approx(extreme(gaps[row.prompt_id]), abs=2e-6)
-
-    rows = {row["strategy"]: row for row in plan.run(root, params, None, 0)["strategies"]}
-    assert rows["implicit_margin"]["train pairs"] > 0 and rows["implicit_margin"]["calls"] == 0

@@ -68,7 +68,7 @@ def run(root: Path, params: Params, asked: Request) -> dict[str, Any]:
     if rewarded:
         raise UserError(
             f"{', '.join(rewarded)}: picks by a policy's own reward of each response, and a replay has texts and scores "
-            "but no policy. Leave it out here, and have a run measure it: realign run --set audit=[NAME] --set "
+            "but no policy. Leave it out here, and have a run measure it: realign run --set 'audit=[NAME]' --set "
             "select.implicit.reward=base (or adapter, docs/operations.md)"
         )
     names = (BASELINE, *(name for name in dict.fromkeys(names) if name != BASELINE))
