@@ -156,7 +156,7 @@ def plan(
     from realign import plan as planning
     from realign.core import artifacts
 
-    align(root=str(root), until="embed")
+    align(root=str(root), until="rewards")
     found = planning.run(root, settings, labeller, probe)
     table = Table(title="What each strategy would cost", title_justify="left")
     for name in found["columns"]:

@@ -50,7 +50,7 @@ def experiment(root: str = ".", jobs: int = 1) -> dict[str, str]:
         with project.locked(folder):
             settings = project.check(folder)
             project.check_comparison(folder, settings)
-            align.bring_up_to_date(folder, None, "embed")
+            align.bring_up_to_date(folder, None, "rewards")
             shutil.copyfile(folder / TEMPLATE, folder / PIPELINE)
             done = _bring_up_to_date(folder, settings.compare.arms(), jobs)
     except LabelsMissing as missing:

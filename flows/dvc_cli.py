@@ -88,8 +88,9 @@ def ask(root: Path, *arguments: str) -> str:
 
 
 def own(root: Path) -> list[str]:
-    """The project's own pipeline and the data files that DVC tracks, as targets of its commands."""
-    return [PIPELINE, *(str(path.relative_to(root)) for path in sorted((root / "data").rglob("*.dvc")))]
+    """The project's own pipeline, and the data and models that DVC tracks beside it, as targets of its commands."""
+    files = (path for folder in ("data", "models") for path in sorted((root / folder).rglob("*.dvc")))
+    return [PIPELINE, *(str(path.relative_to(root)) for path in files)]
 
 
 def status(root: Path, *targets: str) -> dict[str, list[Any]]:
@@ -97,7 +98,7 @@ def status(root: Path, *targets: str) -> dict[str, list[Any]]:
 
     Args:
         root: the project.
-        targets: pipelines and tracked files; the project's own pipeline and its data files where none is named.
+        targets: pipelines and tracked files; the project's own where none is named.
 
     Raises:
         UserError: dvc.yaml, params.yaml or the workspace is broken.

@@ -53,7 +53,8 @@ def check(root: Path) -> Params:
     """Check, before any work, what can be known before any work.
 
     Raises:
-        UserError: parameters are wrong, a strategy does not exist, the raw file or git is not there.
+        UserError: parameters are wrong, a strategy does not exist, the raw file, the earlier adapter or git
+            is not there.
     """
     from realign.core import params
     from realign.core.artifacts import ARTIFACTS
@@ -64,6 +65,12 @@ def check(root: Path) -> Params:
     if not (root / found.prepare.path).exists():
         raise UserError(
             f"prepare.path: {found.prepare.path} is not there. Put the raw file in its place, or name another"
+        )
+    implicit = found.select.implicit
+    if implicit.reward == "adapter" and not (root / implicit.adapter).exists():
+        raise UserError(
+            f"select.implicit.adapter: {implicit.adapter} is not there. Put an earlier run's adapter in its "
+            "place (docs/operations.md), or name another"
         )
     inside = subprocess.run(["git", "rev-parse", "--git-dir"], cwd=root, capture_output=True, check=False)
     if inside.returncode:
@@ -83,7 +90,7 @@ def check_comparison(root: Path, found: Params) -> None:
     from realign.selection.purchases import refuse
 
     known = registry(root / ARTIFACTS["strategies"].path)
-    refuse(found.compare, found.select.mix, known, _train_prompts(root))
+    refuse(found.compare, found.select, known, _train_prompts(root))
 
 
 def _train_prompts(root: Path) -> int | None:

@@ -43,7 +43,7 @@ def run(root: Path, params: Params, labeller: str | None, probe: int) -> dict[st
     before; `probe` pairs are bought first to learn from, and stay in the ledger, so nothing is wasted.
 
     Args:
-        root: the project, up to date until embed.
+        root: the project, up to date until rewards.
         params: its parameters.
         labeller: another one than `label.labeller`; None for that one.
         probe: pairs to buy before, to know what tokens they take.
@@ -100,16 +100,20 @@ def _pairs(root: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Validated pairs of every strategy, and each distinct one with its texts."""
     tables = {
         name: artifacts.read_table(root / ARTIFACTS[name].path, table)
-        for name, table in ((n, ARTIFACTS[n].table) for n in ("prompts", "responses", "embeddings"))
+        for name, table in (
+            (n, ARTIFACTS[n].table) for n in ("prompts", "responses", "embeddings", "rewards")
+        )
         if table is not None
     }
     own = root / ARTIFACTS["strategies"].path
     known, pilot = registry(own), _pilot(root)
-    there = {"seed", "labels"} if len(pilot) else {"seed"}
+    there = (
+        {"seed"} | ({"labels"} if len(pilot) else set()) | ({"rewards"} if len(tables["rewards"]) else set())
+    )
     able = [name for name, strategy in known.items() if set(strategy.needs) <= there]
     others = [name for name in able if name != params.strategy]
     others += [name for name in params.audit if name not in others]
-    untaught = [name for name in (params.strategy, *others) if name in known and name not in able]
+    untaught = [n for n in (params.strategy, *others) if n in known and "labels" in {*known[n].needs} - there]
     if untaught:
         raise UserError(
             f"{', '.join(untaught)}: picks by labels that are not bought yet; buy the pilot first: realign run "
@@ -118,7 +122,7 @@ def _pairs(root: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
     with tempfile.TemporaryDirectory() as folder:
         work = Work(Path(folder) / WORK, "plan")  # a question leaves no gate report behind
         picked = select.run(
-            select.Inputs(tables["prompts"], tables["responses"], tables["embeddings"], pilot, own),
+            select.Inputs(**tables, pilot=pilot, strategies=own),
             select.Settings(params.seed, params.strategy, others, params.select),
             work,
         )

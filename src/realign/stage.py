@@ -37,7 +37,8 @@ from realign.core.errors import UserError
 from realign.core.work import Tally, Work
 
 STAGES = (
-    "prepare", "base", "generate", "embed", "pilot", "select", "validate", "label", "train", "evaluate", "report",
+    "prepare", "base", "generate", "embed", "rewards", "pilot", "select", "validate", "label", "train", "evaluate",
+    "report",
 )  # fmt: skip
 
 COMPARE = ("picks", "reference", "arm", "summary")
@@ -50,6 +51,7 @@ FILES = {
     "raw": lambda p: p.prepare.path,
     "known_pairs": lambda p: p.label.known_pairs,
     "rubric": lambda p: p.label.judge.rubric,
+    "earlier": lambda p: p.select.implicit.adapter,
 }
 """Inputs that params.yaml names by path; dvc.yaml has them as deps by the same keys."""
 

@@ -20,7 +20,10 @@ ENTRIES: dict[str, dict[str, Any]] = PIPELINE["stages"] | COMPARE["stages"]
 ALL = (*stage.STAGES, *stage.COMPARE)
 
 # As dvc.yaml names them; stage.FILES takes the same keys of params.yaml.
-FILES = {"raw": "${prepare.path}", "known_pairs": "${label.known_pairs}", "rubric": "${label.judge.rubric}"}
+FILES = {
+    "raw": "${prepare.path}", "known_pairs": "${label.known_pairs}", "rubric": "${label.judge.rubric}",
+    "earlier": "${select.implicit.adapter}",
+}  # fmt: skip
 
 
 def _outs(entry: dict[str, Any]) -> set[str]:
@@ -73,10 +76,11 @@ def test_the_experiment_is_a_pipeline_of_its_own_in_the_same_workspace() -> None
     }  # fmt: skip
     below = {name for one in stage.STAGES for name in stage.reads(one)}
     assert not below & {name for one in stage.COMPARE for name in stage.writes(one)}
-    until_embed = {name for one in ("prepare", "base", "generate", "embed") for name in stage.writes(one)}
+    first = ("prepare", "base", "generate", "embed", "rewards")
+    until_rewards = {name for one in first for name in stage.writes(one)}
     own = {name for one in stage.COMPARE for name in stage.writes(one)}
     given = {*FILES, "people", "strategies"}
-    assert {name for one in stage.COMPARE for name in stage.reads(one)} <= until_embed | own | given
+    assert {name for one in stage.COMPARE for name in stage.reads(one)} <= until_rewards | own | given
 
 
 def test_an_arm_is_the_same_whatever_other_arms_there_are() -> None:

@@ -58,6 +58,7 @@ ARTIFACTS: Mapping[str, Artifact] = {
     "base": Artifact("models/base"),
     "responses": Artifact("data/responses.parquet", schemas.RESPONSES),
     "embeddings": Artifact("data/embeddings.parquet", schemas.EMBEDDINGS),
+    "rewards": Artifact("data/rewards.parquet", schemas.REWARDS),
     "pilot": Artifact("data/pilot.parquet", schemas.PILOT),
     "pairs": Artifact("data/pairs.parquet", schemas.PAIRS),
     "validated_train": Artifact("data/validated/train.parquet", schemas.PAIRS),

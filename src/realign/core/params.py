@@ -24,6 +24,7 @@ from realign.core.errors import UserError, listing
 PARAMS_FILE = "params.yaml"
 _ROUNDING = 1e-6
 NO_FILE = "data/no-file"  # stands for "none" where DVC wants a path
+OWN_ADAPTER = "models/adapter"  # what a run trains, so nothing above train can read it
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -160,6 +161,13 @@ class Pilot(Section):
     round: Count
 
 
+class Implicit(Section):
+    """The policy's own reward of each response."""
+
+    reward: Literal["none", "base", "adapter"]
+    adapter: Name
+
+
 class Select(Section):
     """Which pairs are worth a label."""
 
@@ -171,6 +179,7 @@ class Select(Section):
     matched_length: Annotated[float, Field(ge=1)]
     length_bound: Positive
     pilot: Pilot
+    implicit: Implicit
 
 
 class Validate(Section):
@@ -438,6 +447,25 @@ def _select(p: Params, found: list[str]) -> None:
         found.append("select.mid: the lower quantile comes first and must be below the upper one")
 
 
+def _implicit(p: Params, found: list[str]) -> None:
+    reward, adapter = p.select.implicit.reward, p.select.implicit.adapter
+    if reward == "adapter" and adapter == NO_FILE:
+        found.append(
+            "select.implicit.reward: adapter needs an earlier run's adapter; name its folder in "
+            "select.implicit.adapter (docs/operations.md), or set base"
+        )
+    if reward != "adapter" and adapter != NO_FILE:
+        found.append(
+            f"select.implicit.adapter: {adapter} is not looked at while select.implicit.reward is {reward}; set that "
+            f"to adapter, or this to {NO_FILE}"
+        )
+    if Path(adapter) == Path(OWN_ADAPTER):
+        found.append(
+            f"select.implicit.adapter: {OWN_ADAPTER} is what this run will train, and a pick cannot wait for it; name "
+            "a copy of an earlier run's (docs/operations.md)"
+        )
+
+
 def _data(p: Params, found: list[str]) -> None:
     if p.prepare.source == "hub":
         _pinned("prepare.hub", p.prepare.hub, "prepare.source is hub", found)
@@ -561,7 +589,7 @@ def _compare(p: Params, found: list[str]) -> None:
 
 
 _RULES: tuple[Callable[[Params, list[str]], None], ...] = (
-    _audit, _select, _data, _base, _embed, _generate, _label, _judges, _train, _lengths, _compare,
+    _audit, _select, _implicit, _data, _base, _embed, _generate, _label, _judges, _train, _lengths, _compare,
 )  # fmt: skip
 
 

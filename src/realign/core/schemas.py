@@ -114,6 +114,20 @@ EMBEDDINGS = Table(
     (_RESPONSE, Column("vector", VECTOR, "float32, not normalised; same length in every row")),
 )  # fmt: skip
 
+REWARDS = Table(
+    "rewards", "The policy's own reward of each response to a train prompt; empty where select.implicit.reward is none.",
+    ("response_id",),
+    (
+        _RESPONSE,
+        Column("policy_logprob", FLOAT, "ln pi(response | prompt) of the earlier run's policy, nats; null without one",
+               nullable=True),
+        Column("reference_logprob", FLOAT, "the same of the base, nats"),
+        Column("tokens", INT, "tokens that these are sums over: the response's and its end token, less what was cut"),
+        Column("reward", FLOAT, "policy_logprob - reference_logprob, nats; without an earlier policy reference_logprob / "
+               "tokens, nats a token"),
+    ),
+)  # fmt: skip
+
 PAIRS = Table(
     "pairs", "Picked pairs, before the gate.", ("purpose", "strategy", "pair_id"),
     (
@@ -379,7 +393,7 @@ ARM_FIGURES = Table(
 )  # fmt: skip
 
 TABLES = (
-    PROMPTS, GIVEN, SCORES, RESPONSES, EMBEDDINGS, PILOT, PAIRS, LABELS, PREFERENCES,
+    PROMPTS, GIVEN, SCORES, RESPONSES, EMBEDDINGS, REWARDS, PILOT, PAIRS, LABELS, PREFERENCES,
     JUDGEMENTS, MARGINS, HISTOGRAM, LENGTHS, CURVE,
     ARM_ANSWERS, ARM_MARGINS, ARM_PICKS, HELD_OUT, BASE_ANSWERS, ARM_FIGURES, QUARANTINE,
 )  # fmt: skip

@@ -46,7 +46,7 @@ class Work:
     def rows(self) -> RowStore:
         """This stage's finished rows, as this very code, these libraries and this device made them."""
         rooms = ("core", "models", "embedders", "labellers")
-        made_by = self._makers(rooms, ("torch", "transformers", "sentence-transformers"))
+        made_by = self._makers(rooms, ("torch", "transformers", "peft", "sentence-transformers"))
         return RowStore(self._root / "rows" / f"{self._stage}.sqlite", made_by)
 
     def ledger(self) -> Path:

@@ -12,7 +12,7 @@ from realign.core.params import Generate
 from realign.core.progress import progress
 from realign.core.work import require_rows
 from realign.models.chat import completion_tokens, prompt_tokens
-from realign.models.logprobs import completion_logprobs
+from realign.models.logprobs import log_ratios
 from realign.models.sampling import Sampled, SamplingRow, sample
 
 _EQUAL = 1e-9
@@ -109,7 +109,7 @@ def margins(
         for side in ("better", "worse")
         for turns, response in zip(messages, pairs[side], strict=True)
     ]
-    ratio = log_ratios(model, tokenizer, sides, record, options, "evaluate: pairs")
+    ratio = log_ratios(model, sides, **_shape(tokenizer, record, options), what="evaluate: pairs")
     gap = ratio[: len(pairs)] - ratio[len(pairs) :]
     return pairs.assign(gap=gap, margin=record["beta"] * gap, correct=(np.sign(gap) + 1) / 2)
 
@@ -126,23 +126,13 @@ def divergence(
     completions = [
         completion_tokens(tokenizer, turns, text) for turns, text in zip(rows["turns"], texts, strict=True)
     ]
-    return log_ratios(model, tokenizer, completions, record, options, "evaluate: KL")
+    return log_ratios(model, completions, **_shape(tokenizer, record, options), what="evaluate: KL")
 
 
-def log_ratios(
-    model: Any,
-    tokenizer: Any,
-    rows: list[tuple[list[int], list[int]]],
-    record: dict[str, Any],
-    options: Generate,
-    what: str,
-) -> np.ndarray:
-    """ln pi(y|x) - ln pi_ref(y|x) of each completion, in nats. Shape (n,)."""
-    shape = {
+def _shape(tokenizer: Any, record: dict[str, Any], options: Generate) -> dict[str, int]:
+    """How completions are cut, as in training, and put into batches."""
+    return {
         "max_length": int(record["max_length"]),
         "tokens_per_batch": options.tokens_per_batch,
         "pad": int(tokenizer.pad_token_id),
     }
-    policy = completion_logprobs(model, rows, **shape, what=what)
-    with model.disable_adapter():
-        return np.asarray(policy - completion_logprobs(model, rows, **shape, what=f"{what}, reference"))

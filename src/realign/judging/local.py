@@ -13,7 +13,7 @@ from realign.judging.brief import Brief
 from realign.judging.prompt import LETTERS
 from realign.ledger.store import Answer, Shown
 from realign.models.chat import completion_tokens
-from realign.models.load import load_causal, pinned
+from realign.models.load import load_causal, pinned, window
 from realign.models.logprobs import completion_logprobs
 
 _AT_ONCE = 512  # orders between two visits to the ledger: what a kill can lose
@@ -42,7 +42,7 @@ def answer(brief: Brief, asked: Sequence[Asked], keep: Callable[[Answer], None])
         return
     folder = pinned(brief.judge.model, "label.judge.model")
     model, tokenizer = load_causal(folder, key="label.judge.model")
-    longest = min(_LONGEST, getattr(model.config, "max_position_embeddings", _LONGEST))
+    longest = window(model, _LONGEST)
     for start in range(0, len(asked), _AT_ONCE):
         part = asked[start : start + _AT_ONCE]
         rows = [

@@ -11,7 +11,7 @@ from realign.core import ids
 from realign.core.ids import Message
 from realign.labellers.verdicts import Question, Verdicts, by_gap
 from realign.models.chat import completion_tokens
-from realign.models.load import load_causal
+from realign.models.load import load_causal, window
 from realign.models.logprobs import completion_logprobs
 
 _TOKENS_PER_BATCH = 8192
@@ -54,7 +54,7 @@ def _shifts(question: Question, messages: Sequence[str], texts: Sequence[str]) -
                     completion_tokens(tokenizer, instructed(ids.load_messages(m), instruction), t)
                     for m, t in todo.values()
                 ],
-                max_length=min(_LONGEST, getattr(model.config, "max_position_embeddings", _LONGEST)),
+                max_length=window(model, _LONGEST),
                 tokens_per_batch=_TOKENS_PER_BATCH,
                 pad=int(tokenizer.pad_token_id),
                 what=f"self_judge: {which} instruction",

@@ -78,12 +78,22 @@ def load_causal(folder: Path, key: str = "base") -> tuple[Any, Any]:
     return model, tokenizer
 
 
-def load_policy(base: Path, adapter: Path) -> tuple[Any, Any]:
-    """The base with its adapter, and the tokenizer; `with model.disable_adapter()` is the reference."""
+def load_policy(base: Path, adapter: Path, key: str = "adapter") -> tuple[Any, Any]:
+    """The base with its adapter, and the tokenizer; `with model.disable_adapter()` is the reference.
+
+    Raises:
+        UserError: the folder holds no adapter that fits the base.
+    """
     from peft import PeftModel
 
     model, tokenizer = load_causal(base)
-    return PeftModel.from_pretrained(model, adapter).eval(), tokenizer
+    with _told(key, f"{adapter.name} is not an adapter of this base"):
+        return PeftModel.from_pretrained(model, adapter).eval(), tokenizer
+
+
+def window(model: Any, most: int) -> int:
+    """Tokens that a model reads at once, as its configuration says, and never more than `most`."""
+    return min(most, getattr(model.config, "max_position_embeddings", most))
 
 
 def load_reward(model: Model) -> tuple[Any, Any]:
@@ -127,7 +137,7 @@ def _told(key: str, what: str) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         if "trust_remote_code" in str(error):
             raise UserError(
                 f"{key}: {what}: it brings code of its own, which is never run; name a model of an "

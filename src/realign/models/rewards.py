@@ -13,7 +13,7 @@ from realign.core.params import Model
 from realign.core.progress import progress
 from realign.core.work import Work
 from realign.models.chat import inert_turns
-from realign.models.load import load_reward
+from realign.models.load import load_reward, window
 from realign.models.padding import padded
 
 _TOKENS_PER_BATCH = 8192
@@ -52,7 +52,7 @@ def _compute(
     classifier, tokenizer = load_reward(model)
     names = list(todo)
     tokens = [_tokens(tokenizer, *todo[name]) for name in names]
-    longest = min(_LONGEST, getattr(classifier.config, "max_position_embeddings", _LONGEST))
+    longest = window(classifier, _LONGEST)
     tokens = [t[-longest:] for t in tokens]
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
     classifier.config.pad_token_id = pad

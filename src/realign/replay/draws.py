@@ -121,10 +121,10 @@ def settled(name: str, known: Mapping[str, Strategy], options: Select) -> bool:
     return all(not strategy.needs and strategy.file is None for strategy in parts)
 
 
-def learns(name: str, known: Mapping[str, Strategy], options: Select) -> bool:
-    """Whether a strategy, or a part of the mixture, needs labels."""
+def needs(what: str, name: str, known: Mapping[str, Strategy], options: Select) -> bool:
+    """Whether a strategy, or a part of the mixture, looks at labels, or at rewards."""
     parts = list(options.mix) if name == MIX else [name]
-    return any("labels" in strategy.needs for strategy in named(parts, known).values())
+    return any(what in strategy.needs for strategy in named(parts, known).values())
 
 
 def replay(data: Scored, embeddings: pd.DataFrame, plan: Plan, known: Mapping[str, Strategy]) -> Replayed:
@@ -141,7 +141,7 @@ def replay(data: Scored, embeddings: pd.DataFrame, plan: Plan, known: Mapping[st
     """
     everything = _pool(data.responses, embeddings, plan)
     facts = judge(everything, data, plan.temperatures)
-    taught = {name for name in plan.strategies if learns(name, known, plan.options)}
+    taught = {name for name in plan.strategies if needs("labels", name, known, plan.options)}
     size = len(everything.prompt_ids)
     _check(plan, size, bool(taught))
     edges = np.linspace(

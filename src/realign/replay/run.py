@@ -15,7 +15,7 @@ from realign.core.params import Params, Select
 from realign.core.work import Work
 from realign.replay import figures
 from realign.replay.data import Scored, read
-from realign.replay.draws import BASELINE, BINS, Plan, Replayed, learns, replay
+from realign.replay.draws import BASELINE, BINS, Plan, Replayed, needs, replay
 from realign.replay.vectors import embeddings, source
 from realign.replay.verdict import verdict
 from realign.selection import MIX, Strategy, named, pilot_problem, registry
@@ -68,6 +68,13 @@ def run(root: Path, params: Params, asked: Request) -> dict[str, Any]:
     known = registry(root / ARTIFACTS["strategies"].path)
     names = asked.strategies or shown(params, known)
     named([name for name in names if name != MIX], known)
+    rewarded = [name for name in names if needs("rewards", name, known, params.select)]
+    if rewarded:
+        raise UserError(
+            f"{', '.join(rewarded)}: picks by a policy's own reward of each response, and a replay has texts and scores "
+            "but no policy. Leave it out here, and have a run measure it: realign run --set 'audit=[NAME]' --set "
+            "select.implicit.reward=base (or adapter, docs/operations.md)"
+        )
     names = (BASELINE, *(name for name in dict.fromkeys(names) if name != BASELINE))
     options = _options(params.select, asked, known)
     data = read(asked.data, params, work, asked.annotator, asked.second)
@@ -103,7 +110,7 @@ def run(root: Path, params: Params, asked: Request) -> dict[str, Any]:
             "pilot": plan.pilot,
             "pilot_by": options.pilot.by,
             "pilot_round": options.pilot.round,
-            "learned": [name for name in plan.strategies if learns(name, known, plan.options)],
+            "learned": [name for name in plan.strategies if needs("labels", name, known, plan.options)],
             "encoder": origin.name,
             "criteria": list(found.criteria),
             "seed": plan.seed,
@@ -119,8 +126,8 @@ def run(root: Path, params: Params, asked: Request) -> dict[str, Any]:
 
 def shown(params: Params, known: Mapping[str, Strategy]) -> tuple[str, ...]:
     """Strategies that are replayed where none is named: all but those that need implicit rewards."""
-    mixed = (MIX,) if params.select.mix else ()
-    return (*(name for name, strategy in known.items() if "rewards" not in strategy.needs), *mixed)
+    names = (*known, MIX) if params.select.mix else tuple(known)
+    return tuple(name for name in names if not needs("rewards", name, known, params.select))
 
 
 def _options(select: Select, asked: Request, known: Mapping[str, Strategy]) -> Select:

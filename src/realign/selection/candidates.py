@@ -125,8 +125,8 @@ class Candidates:
         """
         if self.rewards is None:
             raise UserError(
-                "implicit_margin needs the policy's implicit reward of each response, and there is none here. Name "
-                "another strategy"
+                "implicit_margin and implicit_margin_small pick by the policy's own reward of each response, and none "
+                "is computed. Set select.implicit.reward to base or adapter, or name another strategy"
             )
         return np.asarray(np.round(self.rewards[self.first] - self.rewards[self.second], 6))
 

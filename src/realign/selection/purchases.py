@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from realign.core.errors import UserError, listing
-from realign.core.params import Arm, Compare
+from realign.core.params import Arm, Compare, Select
 from realign.heads.pairwise import FEWEST
 from realign.selection.candidates import Candidates
 from realign.selection.choose import Picks, choose
 from realign.selection.lessons import Lessons
-from realign.selection.registry import MIX, Strategy, named
+from realign.selection.registry import MIX, Strategy, named, pilot_problem, unrewarded
 from realign.selection.tables import as_pairs
 
 
@@ -26,14 +26,12 @@ def pilot_size(budget: int, options: Compare) -> int:
     return min(options.pilot, budget // 2)
 
 
-def refuse(
-    options: Compare, mix: Mapping[str, float], known: Mapping[str, Strategy], prompts: int | None
-) -> None:
+def refuse(options: Compare, select: Select, known: Mapping[str, Strategy], prompts: int | None) -> None:
     """Say before any work what an experiment could not do.
 
     Args:
         options: the compare section.
-        mix: the parts of strategy mix.
+        select: the select section.
         known: strategies by name.
         prompts: train prompts that there are, where that is known.
 
@@ -41,7 +39,7 @@ def refuse(
         UserError: all problems are listed.
     """
     problems = []
-    wanted = {name: (mix if name == MIX else {name: 1.0}) for name in options.strategies}
+    wanted = {name: (select.mix if name == MIX else {name: 1.0}) for name in options.strategies}
     if not wanted.get(MIX, {"": 1.0}):
         problems.append("mix: has no parts; name them in select.mix")
     names = sorted({part for parts in wanted.values() for part in parts})
@@ -50,11 +48,7 @@ def refuse(
     except UserError as error:
         problems.append(str(error))
     there = [known[name] for name in names if name in known]
-    rewarded = [s.name for s in there if "rewards" in s.needs]
-    if rewarded:
-        problems.append(
-            f"{', '.join(rewarded)}: needs the implicit rewards of a policy that is trained already, which no arm has"
-        )
+    problems += unrewarded(there, select)
     taught = [s.name for s in there if "labels" in s.needs]
     smallest = min(options.budgets)
     if taught and pilot_size(smallest, options) < FEWEST:
@@ -62,6 +56,9 @@ def refuse(
             f"{', '.join(taught)}: learns nothing from fewer than {FEWEST} labels, and of a budget of {smallest} it gets "
             f"{pilot_size(smallest, options)} (compare.pilot, at most half of the budget); raise them"
         )
+    unfit = pilot_problem(select.pilot.by, known) if taught else None
+    if unfit:
+        problems.append(f"select.pilot.by: {unfit}")
     large = [str(budget) for budget in sorted(options.budgets) if prompts is not None and budget > prompts]
     if large:
         problems.append(

@@ -149,14 +149,20 @@ def refuse(names: Iterable[str], known: Mapping[str, Strategy], options: Select)
     problem = pilot_problem(options.pilot.by, known) if taught else None
     if problem:
         problems.append(f"select.pilot.by: {problem}")
-    rewarded = [s.name for s in wanted if "rewards" in s.needs]
-    if rewarded:
-        problems.append(
-            f"{', '.join(rewarded)}: needs the implicit rewards of a policy that is trained already, which no stage "
-            "makes; name another strategy"
-        )
+    problems += unrewarded(wanted, options)
     if problems:
         raise UserError(listing("params.yaml names strategies that cannot run:", problems))
+
+
+def unrewarded(wanted: Iterable[Strategy], options: Select) -> list[str]:
+    """What speaks against these strategies where nobody computes the rewards that they pick by: a sentence or none."""
+    names = [s.name for s in wanted if "rewards" in s.needs]
+    if not names or options.implicit.reward != "none":
+        return []
+    return [
+        f"{', '.join(names)}: picks by the policy's own reward of each response; set select.implicit.reward to base or "
+        "adapter (docs/operations.md), or name another strategy"
+    ]
 
 
 def _own(path: Path) -> Strategy:

@@ -53,6 +53,11 @@ def usable(
     return train, held_out
 
 
+def known_rewards(rewards: pd.DataFrame) -> pd.Series | None:
+    """Implicit rewards by response id, from the rewards table; None where none were computed."""
+    return None if rewards.empty else rewards.set_index("response_id")["reward"]
+
+
 def as_pairs(pool: Candidates, picks: Picks, purpose: str, name: str) -> pd.DataFrame:
     """Picks as rows of the pairs table, in the order of the picks."""
     rank = choices(pool, pool.similarity)

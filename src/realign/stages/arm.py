@@ -67,8 +67,9 @@ def run(inputs: Inputs, settings: Settings, work: Work, item: Arm) -> Outputs:
         UserError: every purchase was a tie.
         ValidationFailed: the preferences gate refused the table.
     """
+    from realign.models.adapter import RECORD
     from realign.models.load import load_causal, load_policy
-    from realign.training.dpo import RECORD, save_adapter, train_dpo
+    from realign.training.dpo import save_adapter, train_dpo
 
     seed = ids.arm_seed(settings.seed, item.seed)
     texts = with_texts(inputs.purchases, inputs.prompts, inputs.responses)
@@ -81,9 +82,10 @@ def run(inputs: Inputs, settings: Settings, work: Work, item: Arm) -> Outputs:
         work,
         docs=False,
     )
+    base = ids.folder_digest(inputs.base)
     checkpoints = work.checkpoints(
         ids.digest(
-            ids.folder_digest(inputs.base),
+            base,
             preferences.to_json(orient="split"),
             settings.train.model_dump_json(),
             str(seed),
@@ -92,7 +94,7 @@ def run(inputs: Inputs, settings: Settings, work: Work, item: Arm) -> Outputs:
     model, tokenizer = load_causal(inputs.base)
     model, _ = train_dpo(model, tokenizer, preferences, settings.train, seed=seed, checkpoints=checkpoints)
     folder = work.scratch()
-    save_adapter(model, folder, settings.train)
+    save_adapter(model, folder, settings.train, base)
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     model, tokenizer = load_policy(inputs.base, folder)
     answers = _answers(model, tokenizer, record, inputs, settings, work)

@@ -19,9 +19,9 @@ from realign.evaluation import factors, held_out
 from realign.evaluation.judge import Judge, judge
 from realign.evaluation.labels import error_by_similarity, strategies
 from realign.judging.calibration import calibration
+from realign.models.adapter import RECORD
 from realign.models.load import load_policy
 from realign.statistics.intervals import Figure, Resampling, mean, rate, ratio_of_means
-from realign.training.dpo import RECORD
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from realign.selection import MIX, Strategy, choose, pilot, registry
 from realign.selection.candidates import Candidates, candidates
 from realign.selection.lessons import Lessons, lessons
 from realign.selection.purchases import pilot_size, purchases, refuse
-from realign.selection.tables import as_pairs, single, usable
+from realign.selection.tables import as_pairs, known_rewards, single, usable
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Inputs:
     prompts: pd.DataFrame
     responses: pd.DataFrame
     embeddings: pd.DataFrame
+    rewards: pd.DataFrame
     scores: pd.DataFrame
     base: Path
     people: Path
@@ -70,9 +71,12 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     """
     known = registry(inputs.strategies)
     train, held_out = usable(inputs.prompts, inputs.responses, inputs.embeddings, Quarantine())
-    refuse(settings.compare, settings.select.mix, known, train["prompt_id"].nunique())
+    refuse(settings.compare, settings.select, known, train["prompt_id"].nunique())
+    rewards = known_rewards(inputs.rewards)
     pools = {
-        seed: candidates(train, inputs.embeddings, ids.arm_seed(settings.seed, seed), settings.select)
+        seed: candidates(
+            train, inputs.embeddings, ids.arm_seed(settings.seed, seed), settings.select, rewards=rewards
+        )
         for seed in settings.compare.seeds
     }
     sound = _sound(next(iter(pools.values())), "train", inputs, settings)

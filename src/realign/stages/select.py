@@ -14,7 +14,7 @@ from realign.core.work import Quarantine, Tally, Work
 from realign.selection import choose, registry
 from realign.selection.candidates import Candidates, candidates
 from realign.selection.lessons import lessons
-from realign.selection.tables import as_pairs, places, single, usable
+from realign.selection.tables import as_pairs, known_rewards, places, single, usable
 
 _BINS = 40
 
@@ -26,6 +26,7 @@ class Inputs:
     prompts: pd.DataFrame
     responses: pd.DataFrame
     embeddings: pd.DataFrame
+    rewards: pd.DataFrame
     pilot: pd.DataFrame
     strategies: Path
 
@@ -65,7 +66,8 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     train, held_out = usable(inputs.prompts, inputs.responses, inputs.embeddings, quarantine)
     taught = lessons(inputs.pilot, inputs.responses, inputs.embeddings)
     options = settings.select
-    pool = candidates(train, inputs.embeddings, settings.seed, options, taught)
+    rewards = known_rewards(inputs.rewards)
+    pool = candidates(train, inputs.embeddings, settings.seed, options, taught, rewards)
     pilot = places(pool, sorted(inputs.pilot["pair_id"]))
     names = [settings.strategy, *settings.audit]
     picks = {name: choose(name, pool, known, options, pilot) for name in names}

@@ -59,8 +59,9 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     from realign.training.dpo import save_adapter, train_dpo
 
     model, tokenizer = load_causal(inputs.base)
+    base = ids.folder_digest(inputs.base)
     fingerprint = ids.digest(
-        ids.folder_digest(inputs.base),
+        base,
         preferences.to_json(orient="split"),
         settings.train.model_dump_json(),
         str(settings.seed),
@@ -74,5 +75,5 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         checkpoints=work.checkpoints(fingerprint),
     )
     folder = work.scratch()
-    save_adapter(model, folder, settings.train)
+    save_adapter(model, folder, settings.train, base)
     return Outputs(folder, curve)

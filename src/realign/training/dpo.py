@@ -11,10 +11,8 @@ import pandas as pd
 from realign.core import schemas
 from realign.core.ids import load_messages
 from realign.core.params import Train
+from realign.models.adapter import RECORD
 from realign.models.chat import inert_turns
-
-# What evaluate must know of the training, kept with the weights.
-RECORD = "training.json"
 
 
 def train_dpo(
@@ -103,8 +101,15 @@ def train_dpo(
     return trainer.model, _curve(trainer.state.log_history)
 
 
-def save_adapter(model: Any, folder: Path, settings: Train) -> None:
-    """Save the adapter so that the same training gives the same bytes, and names no place."""
+def save_adapter(model: Any, folder: Path, settings: Train, base: str) -> None:
+    """Save the adapter so that the same training gives the same bytes, and names no place.
+
+    Args:
+        model: the trained PEFT model.
+        folder: where to.
+        settings: what it was trained with.
+        base: the digest of the base's folder.
+    """
     model.save_pretrained(folder, safe_serialization=True)
     (folder / "README.md").unlink(missing_ok=True)
     path = folder / "adapter_config.json"
@@ -114,6 +119,7 @@ def save_adapter(model: Any, folder: Path, settings: Train) -> None:
         config["target_modules"] = sorted(config["target_modules"])  # a set's order follows the hash seed
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     record = {
+        "base": base,
         "beta": settings.beta,
         "loss_type": list(settings.loss_type),
         "max_length": settings.max_length,

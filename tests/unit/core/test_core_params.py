@@ -4,6 +4,7 @@ import pytest
 from unit_builders import ROOT, raw_params
 
 from realign.core import params
+from realign.core.artifacts import ARTIFACTS
 from realign.core.errors import UserError
 
 NAMED = {"name": "owner/name", "revision": "0123456789abcdef0123456789abcdef01234567"}
@@ -193,6 +194,22 @@ def test_a_long_wrong_value_is_cut():
         ({"base.sft.max_length": 300}, ["base.build.max_positions", "300 tokens"]),
         ({"embed.max_tokens": 300}, ["base.build.max_positions", "300 tokens"]),
         ({"generate.max_new_tokens": 161}, ["base.build.max_positions", "257 tokens"]),
+        (
+            {"select.implicit.reward": "adapter"},
+            ["select.implicit.reward: adapter needs", "select.implicit.adapter", "docs/operations.md"],
+        ),
+        (
+            {"select.implicit.adapter": "models/previous"},
+            ["select.implicit.adapter: models/previous is not looked at", "reward is none"],
+        ),
+        (
+            {"select.implicit": {"reward": "base", "adapter": "models/previous"}},
+            ["select.implicit.adapter: models/previous is not looked at", "reward is base"],
+        ),
+        (
+            {"select.implicit": {"reward": "adapter", "adapter": "./models/adapter/"}},
+            ["select.implicit.adapter: models/adapter is what this run will train", "a copy"],
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_work_together_is_refused_with_its_mend(changes, words):
@@ -261,6 +278,8 @@ def test_what_is_not_used_need_not_be_pinned_and_a_folder_is_told_its_digest_lat
         {"generate.max_new_tokens": 160},
         {"embed.method": "sentence_transformer", "embed.model": NAMED},
         {"select.budget": 5},
+        {"select.implicit.reward": "base"},
+        {"select.implicit": {"reward": "adapter", "adapter": "models/previous"}},
         {"train.lora.target_modules": ["q_proj"]},
     ],
 )
@@ -304,6 +323,10 @@ def test_keys_that_are_no_text_are_refused():
     raw = raw_params()
     raw[1] = 2
     assert problems(raw) == ["1: keys should be strings (it is 1)"]
+
+
+def test_the_adapter_that_a_run_may_not_read_is_the_one_that_it_writes():
+    assert ARTIFACTS["adapter"].path == params.OWN_ADAPTER
 
 
 def test_an_absent_file_says_where_it_belongs(tmp_path):

@@ -60,3 +60,15 @@ def test_dvc_is_started_by_this_python_and_waits_for_locks():
     assert dvc_cli.command("repro", "-s", "train") == [
         sys.executable, "-m", "flows.dvc_cli", "--wait-for-lock", "repro", "-s", "train",
     ]  # fmt: skip
+
+
+def test_data_and_models_that_a_team_tracks_itself_travel_with_the_pipeline(tmp_path):
+    for name in (
+        "data/raw/mine.jsonl.gz.dvc",
+        "models/previous.dvc",
+        "compare/dvc.yaml",
+        "models/adapter/config.json",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert dvc_cli.own(tmp_path) == ["dvc.yaml", "data/raw/mine.jsonl.gz.dvc", "models/previous.dvc"]

@@ -91,3 +91,13 @@ def test_a_folder_without_git_says_so(root):
     shutil.rmtree(root / ".git")
     with pytest.raises(UserError, match="is not a git repository, and DVC needs one: git init"):
         project.check(root)
+
+
+def test_an_earlier_adapter_that_is_not_there_is_said_before_any_work(root):
+    edited(root, "reward: none", "reward: adapter")
+    edited(root, "adapter: data/no-file", "adapter: models/previous")
+    with pytest.raises(UserError, match=r"select\.implicit\.adapter: models/previous is not there"):
+        project.check(root)
+    (root / "models" / "previous").mkdir(parents=True)
+    edited(root, "strategy: easy", "strategy: implicit_margin")
+    assert project.check(root).strategy == "implicit_margin"

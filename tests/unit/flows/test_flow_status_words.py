@@ -53,6 +53,7 @@ def test_a_stale_stage_says_why_and_those_below_wait(root):
         "base: up to date",
         "generate: up to date",
         "embed: up to date",
+        "rewards: up to date",
         "pilot: up to date",
         "select: stale",
         "    input data/embeddings.parquet changed",

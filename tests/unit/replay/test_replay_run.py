@@ -15,8 +15,9 @@ from realign.core.work import Work
 from realign.embedders import packaged as packages
 from realign.replay import data as reading
 from realign.replay import vectors as embedding
-from realign.replay.run import Request, run
+from realign.replay.run import Request, run, shown
 from realign.report import replay_page
+from realign.selection import registry
 
 PARAMS = parameters.check(raw_params())
 
@@ -126,12 +127,28 @@ def test_scores_between_0_and_1_compare_in_logits_and_tie_as_they_came(tmp_path)
     [
         ({"strategies": ("esay",)}, "no strategy 'esay'"),
         ({"encoder": "nowhere"}, "--encoder 'nowhere' is no folder"),
-        ({"strategies": ("implicit_margin",)}, "implicit reward"),
+        (
+            {"strategies": ("easy", "implicit_margin", "implicit_margin_small")},
+            r"^implicit_margin, implicit_margin_small: .* no policy.*select\.implicit\.reward=base",
+        ),
     ],
 )
 def test_what_cannot_be_replayed_is_refused(project, changes, words):
     with pytest.raises(UserError, match=words):
         run(project, PARAMS, asked(write(project / "mine.jsonl.gz", prompts=30), **changes))
+
+
+def test_a_mixture_that_picks_by_rewards_is_left_out_unless_it_is_named(project):
+    for part, there in (("hard", True), ("implicit_margin", False)):
+        raw = raw_params()
+        raw["select"]["mix"] = {"easy": 0.5, part: 0.5}
+        assert ("mix" in shown(parameters.check(raw), registry())) == there
+    with pytest.raises(UserError, match=r"^mix: picks by a policy's own reward"):
+        run(
+            project,
+            parameters.check(raw),
+            asked(write(project / "mine.jsonl.gz", prompts=30), strategies=("mix",)),
+        )
 
 
 def test_hidden_states_need_the_base(tmp_path):

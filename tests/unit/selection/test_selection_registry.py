@@ -8,6 +8,7 @@ from test_selection_pairs import tables
 from unit_builders import section
 
 from realign.core.errors import UserError
+from realign.core.params import NO_FILE
 from realign.selection import choose, refuse, registry
 from realign.selection import strategies as shipped
 from realign.selection.candidates import candidates
@@ -98,3 +99,18 @@ def test_one_that_learns_is_refused_without_a_pilot(tmp_path):
     refuse(["margin", "own"], known, section("select", pilot={"prompts": 5}))
     with pytest.raises(UserError, match="'esay'"):
         refuse(["esay"], known, section("select"))
+
+
+def test_one_that_picks_by_rewards_is_refused_where_none_are_computed(tmp_path):
+    (tmp_path / "own.py").write_text("NEEDS = ('rewards',)\ndef own(pool): return -pool.reward_gap\n")
+    known = registry(tmp_path)
+    words = r"implicit_margin, own: picks by .*; set select\.implicit\.reward to base or adapter"
+    with pytest.raises(UserError, match=words):
+        refuse(["easy", "implicit_margin", "own"], known, section("select"))
+    with pytest.raises(UserError, match="implicit_margin_small: picks by"):
+        refuse(["mix"], known, section("select", mix={"implicit_margin_small": 1.0}))
+    for implicit in (
+        {"reward": "base", "adapter": NO_FILE},
+        {"reward": "adapter", "adapter": "models/previous"},
+    ):
+        refuse(["implicit_margin", "own"], known, section("select", implicit=implicit))

@@ -191,7 +191,7 @@ def test_implicit_margins_are_gaps_of_the_rewards_they_are_given():
     )
     np.testing.assert_allclose(KNOWN["implicit_margin"](pool), -gap)
     np.testing.assert_allclose(KNOWN["implicit_margin_small"](pool), gap)
-    with pytest.raises(UserError, match="implicit reward"):
+    with pytest.raises(UserError, match=r"select\.implicit\.reward"):
         KNOWN["implicit_margin"](dataclasses.replace(pool, rewards=None))
 
 

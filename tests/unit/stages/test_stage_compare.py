@@ -20,14 +20,22 @@ GENERATE = section("generate", max_new_tokens=8, tokens_per_batch=500)
 EMBED = section("embed", max_tokens=64, tokens_per_batch=500)
 
 
-def bought(tables, folder, **options):
+NO_REWARDS = pd.DataFrame(columns=schemas.REWARDS.names)
+
+
+def bought(tables, folder, rewards=NO_REWARDS, implicit=None, **options):
     told = {"strategies": ["easy", "margin", "random"], "budgets": [12, 24], "seeds": [1, 2], "pilot": 10}
     inputs = picks.Inputs(
-        tables.prompts, tables.responses, tables.embeddings, tables.scores, folder / "base", folder / "people",
-        folder / "strategies", Path(params.NO_FILE), folder / "rubric.md",
+        tables.prompts, tables.responses, tables.embeddings, rewards, tables.scores, folder / "base",
+        folder / "people", folder / "strategies", Path(params.NO_FILE), folder / "rubric.md",
     )  # fmt: skip
     settings = picks.Settings(
-        7, EMBED, section("select"), LIMITS, section("label"), section("compare", **(told | options))
+        7,
+        EMBED,
+        section("select", **({"implicit": implicit} if implicit else {})),
+        LIMITS,
+        section("label"),
+        section("compare", **(told | options)),
     )
     found = picks.run(inputs, settings, Work(folder, "picks"))
     artifacts.conform(found.purchases, schemas.ARM_PICKS, "purchases")
@@ -108,12 +116,28 @@ def test_what_cannot_be_bought_is_said_at_once(tables, tmp_path):
     for words in (
         "'esay'",
         "margin: learns nothing from fewer than 10 labels",
-        "implicit_margin: needs",
+        "implicit_margin: picks by the policy's own reward of each response; set select.implicit.reward",
         "500: there",
     ):
         assert words in str(told.value)
     with pytest.raises(UserError, match=r"easy, budget 60: \d+ sound pairs"):
         bought(tables, tmp_path, strategies=["easy", "random"], budgets=[60])
+
+
+def test_arms_that_pick_by_rewards_buy_the_largest_gaps(tables, tmp_path):
+    reward = pd.Series(
+        np.random.default_rng(3).normal(size=len(tables.responses)), index=tables.responses["response_id"]
+    )
+    table = pd.DataFrame({"response_id": reward.index, "reward": reward.to_numpy()})
+    told = {"strategies": ["implicit_margin", "random"], "budgets": [12], "seeds": [1]}
+    how = {"reward": "base", "adapter": params.NO_FILE}
+    each = parts(bought(tables, tmp_path, table, how, **told))
+    gaps = {
+        arm.strategy: np.abs(reward[part["response_a"]].to_numpy() - reward[part["response_b"]].to_numpy())
+        for arm, part in each.items()
+    }
+    assert (np.diff(gaps["implicit_margin"]) <= 0).all(), "the largest gap is bought first"
+    assert gaps["implicit_margin"].min() > np.median(gaps["random"])
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,7 @@ def picked(tables, audit=("hard", "random")):
         tables.prompts,
         tables.responses,
         tables.embeddings,
+        pd.DataFrame(columns=schemas.REWARDS.names),
         pd.DataFrame(columns=schemas.PILOT.names),
         Path("none"),
     )

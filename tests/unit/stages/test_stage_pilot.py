@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from unit_builders import section, world
 
@@ -79,7 +80,8 @@ def test_a_pilot_that_leaves_no_prompt_is_refused(run):
 def test_pilot_pairs_are_trained_on_with_the_verdicts_that_they_had(run, tmp_path):
     tables = world(train=40)
     first = run(tables, 15)
-    inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings, first, tmp_path / "own")
+    none = pd.DataFrame(columns=schemas.REWARDS.names)
+    inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings, none, first, tmp_path / "own")
     options = section("select", budget=25)
     pairs = select.run(inputs, select.Settings(7, "margin", [], options), Work(tmp_path, "select")).pairs
     mine = pairs[pairs["purpose"] == "train"]

@@ -1,6 +1,7 @@
 """select: each strategy's pairs of the train prompts, a random pair of each held-out one."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from realign.selection.vectors import directions
 from realign.stages import select
 
 NO_PILOT = pd.DataFrame(columns=schemas.PILOT.names)
+NO_REWARDS = pd.DataFrame(columns=schemas.REWARDS.names)
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def run(tmp_path):
     def go(tables, strategy="easy", audit=("hard", "random"), budget=None, seed=7):
         settings = select.Settings(seed, strategy, list(audit), section("select", budget=budget))
         own = tmp_path / "strategies"
-        inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings, NO_PILOT, own)
+        inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings, NO_REWARDS, NO_PILOT, own)
         found = select.run(inputs, settings, Work(tmp_path, "select"))
         found.tally_select.check(found.quarantine_select)
         artifacts.conform(found.pairs, schemas.PAIRS, "pairs")
@@ -156,7 +158,9 @@ def piloted(tables):
 
 def test_a_pilot_teaches_and_every_pair_says_what_the_head_predicts(tmp_path):
     tables = world(train=30)
-    inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings, NO_PILOT, tmp_path)
+    inputs = select.Inputs(
+        tables.prompts, tables.responses, tables.embeddings, NO_REWARDS, NO_PILOT, tmp_path
+    )
     settings = select.Settings(7, "margin", ["random"], section("select"))
     work = Work(tmp_path, "select")
     with pytest.raises(UserError, match=r"select\.pilot\.prompts"):
@@ -188,7 +192,9 @@ def test_without_a_pilot_nothing_is_predicted(run):
 def test_choices_are_numbered_and_held_out_prompts_keep_one_pair(tmp_path):
     tables = world()
     options = section("select", pairs_per_prompt=2, mix={"easy": 0.5, "hard": 0.5})
-    inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings, NO_PILOT, tmp_path)
+    inputs = select.Inputs(
+        tables.prompts, tables.responses, tables.embeddings, NO_REWARDS, NO_PILOT, tmp_path
+    )
     found = select.run(inputs, select.Settings(7, "hard", ["mix"], options), Work(tmp_path, "select")).pairs
     artifacts.conform(found, schemas.PAIRS, "pairs")
     hard = found.query("strategy == 'hard'")
@@ -203,6 +209,34 @@ def test_a_teams_own_strategy_is_run_like_any_other(tmp_path):
     (tmp_path / "middle.py").write_text(
         "import numpy as np\ndef middle(pool):\n    return abs(pool.similarity - np.median(pool.similarity))\n"
     )
-    inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings, NO_PILOT, tmp_path)
+    inputs = select.Inputs(
+        tables.prompts, tables.responses, tables.embeddings, NO_REWARDS, NO_PILOT, tmp_path
+    )
     found = select.run(inputs, select.Settings(7, "middle", [], section("select")), Work(tmp_path, "select"))
     assert len(found.pairs.query("purpose == 'train' and strategy == 'middle'")) == 8
+
+
+def test_the_policys_own_rewards_say_which_gap_is_largest_and_which_is_smallest(tmp_path):
+    tables = world(k=4)
+    random = np.random.default_rng(1)
+    train = tables.prompts.query("split == 'train'")["prompt_id"]
+    mine = tables.responses[tables.responses["prompt_id"].isin(train)]
+    reward = pd.Series(random.normal(size=len(mine)), index=mine["response_id"].to_numpy())
+    table = pd.DataFrame({"response_id": reward.index, "reward": reward.to_numpy()})
+    table = table.assign(policy_logprob=None, reference_logprob=0.0, tokens=1)
+    inputs = select.Inputs(
+        tables.prompts, tables.responses, tables.embeddings, shuffled(table), NO_PILOT, tmp_path
+    )
+    settings = select.Settings(7, "implicit_margin", ["implicit_margin_small"], section("select"))
+    found = select.run(inputs, settings, Work(tmp_path, "select")).pairs
+    for name, pick in (("implicit_margin", max), ("implicit_margin_small", min)):
+        picks = found[found["strategy"] == name].set_index("prompt_id")
+        assert sorted(picks.index) == sorted(train)
+        for prompt, part in mine.groupby("prompt_id"):
+            best = pick(
+                combinations(part["response_id"], 2), key=lambda pair: abs(reward[pair[0]] - reward[pair[1]])
+            )
+            assert {*picks.loc[prompt, ["response_a", "response_b"]]} == {*best}
+    assert len(found.query("purpose == 'holdout'")) == 4, "held-out prompts have no rewards and need none"
+    with pytest.raises(UserError, match=r"Set select\.implicit\.reward to base or adapter"):
+        select.run(replace(inputs, rewards=NO_REWARDS), settings, Work(tmp_path, "select"))

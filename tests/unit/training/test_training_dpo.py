@@ -55,7 +55,7 @@ def runs(tiny_folder, tmp_path_factory):
             shutil.copytree(home / "first-checkpoints", checkpoints)
             assert last_checkpoint(checkpoints).endswith("checkpoint-2")
         model, curve = trained(tiny_folder, checkpoints)
-        save_adapter(model, home / name, SETTINGS)
+        save_adapter(model, home / name, SETTINGS, ids.folder_digest(tiny_folder))
         found[name] = home / name, curve
     return found
 
@@ -120,9 +120,10 @@ def test_the_adapter_names_sorted_modules_and_no_place(runs, tiny_folder):
         assert b"/tmp" not in content
 
 
-def test_the_record_says_what_evaluate_must_know(runs):
+def test_the_record_says_what_users_of_the_adapter_must_know(runs, tiny_folder):
     record = json.loads((runs["first"][0] / "training.json").read_text())
-    assert record == {"beta": 0.1, "loss_type": ["sigmoid"], "max_length": 96}
+    base = ids.folder_digest(tiny_folder)
+    assert record == {"base": base, "beta": 0.1, "loss_type": ["sigmoid"], "max_length": 96}
 
 
 def test_supervised_training_makes_the_answers_likelier(tiny_folder, tmp_path):
