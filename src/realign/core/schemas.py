@@ -148,7 +148,7 @@ PAIRS = Table(
 )  # fmt: skip
 
 PILOT = Table(
-    "pilot", "Random pairs that were labelled first, for strategies that learn from labels.", ("pair_id",),
+    "pilot", "Pairs that were labelled first, for strategies that learn from labels.", ("pair_id",),
     (
         _PAIR,
         _PROMPT,

@@ -85,6 +85,25 @@ def test_a_pilot_is_paid_for_and_stays_out_of_what_is_measured():
     assert figures.columns(limited, "margin", "ties")[1].sum() == 4 * 40
 
 
+def test_a_pilot_picked_by_a_strategy_is_measured_with_the_rest_and_errs_less():
+    data, vectors = scored(signal=1.5)
+    picked = section("select", pilot={"by": "margin", "round": 30})
+    found, before = (
+        replay(data, vectors, plan("margin", "easy", pilot=150, options=o), KNOWN)
+        for o in (picked, section("select"))
+    )
+    assert found.labels == before.labels
+    for name in found.sums:
+        assert figures.columns(found, name, "ties")[1].sum() == pytest.approx(3 * 200)
+        both = [figures.columns(found, name, key)[0] for key in ("label_error", "label_error_all")]
+        np.testing.assert_allclose(*both)
+    error, chance = (
+        np.divide(*(c.sum() for c in figures.columns(f, "margin", "label_error_all")))
+        for f in (found, before)
+    )
+    assert error < 0.85 * chance
+
+
 def test_what_is_learned_is_found_and_holds_on_prompts_it_never_saw():
     data, vectors = scored(signal=1.5)
     found = replay(data, vectors, plan("margin", "uncertainty", "easy"), KNOWN)

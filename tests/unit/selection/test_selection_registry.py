@@ -101,6 +101,17 @@ def test_one_that_learns_is_refused_without_a_pilot(tmp_path):
         refuse(["esay"], known, section("select"))
 
 
+def test_a_pilot_that_nobody_can_pick_is_refused():
+    for by, words in (
+        ("esay", r"select\.pilot\.by: there is no strategy 'esay'"),
+        ("implicit_margin", "rewards"),
+    ):
+        options = section("select", pilot={"prompts": 5, "by": by})
+        with pytest.raises(UserError, match=words):
+            refuse(["margin"], registry(), options)
+        refuse(["easy"], registry(), options)  # nobody learns, so nobody picks a pilot
+
+
 def test_one_that_picks_by_rewards_is_refused_where_none_are_computed(tmp_path):
     (tmp_path / "own.py").write_text("NEEDS = ('rewards',)\ndef own(pool): return -pool.reward_gap\n")
     known = registry(tmp_path)

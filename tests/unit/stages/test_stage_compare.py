@@ -23,7 +23,7 @@ EMBED = section("embed", max_tokens=64, tokens_per_batch=500)
 NO_REWARDS = pd.DataFrame(columns=schemas.REWARDS.names)
 
 
-def bought(tables, folder, rewards=NO_REWARDS, implicit=None, **options):
+def bought(tables, folder, rewards=NO_REWARDS, select=None, **options):
     told = {"strategies": ["easy", "margin", "random"], "budgets": [12, 24], "seeds": [1, 2], "pilot": 10}
     inputs = picks.Inputs(
         tables.prompts, tables.responses, tables.embeddings, rewards, tables.scores, folder / "base",
@@ -32,7 +32,7 @@ def bought(tables, folder, rewards=NO_REWARDS, implicit=None, **options):
     settings = picks.Settings(
         7,
         EMBED,
-        section("select", **({"implicit": implicit} if implicit else {})),
+        section("select", **(select or {})),
         LIMITS,
         section("label"),
         section("compare", **(told | options)),
@@ -85,6 +85,17 @@ def test_who_learns_pays_for_its_pilot_of_at_most_half(found):
     assert set(learnt.loc[learnt["pilot"], "pair_id"]) <= set(each[Arm("margin", 20, 1)]["pair_id"])
 
 
+def test_a_pilot_in_rounds_is_a_part_of_a_larger_one_and_has_the_verdicts_of_all(tables, found, tmp_path):
+    options = {"by": "margin", "round": 5}
+    more = {"strategies": ["margin", "random"], "budgets": [20, 30], "pilot": 12}
+    each = parts(bought(tables, tmp_path, select={"pilot": options}, **more))
+    pilots = {b: each[Arm("margin", b, 1)].query("pilot")["pair_id"].tolist() for b in (20, 30)}
+    assert pilots[20] == pilots[30][:10] and len(pilots[30]) == 12
+    chance = parts(found)[Arm("margin", 20, 1)].query("pilot")["pair_id"].tolist()
+    assert pilots[20][:5] == chance[:5]
+    assert pilots[20][5:] != chance[5:]
+
+
 def test_a_seed_draws_what_is_random_anew_and_nothing_else(found):
     each = parts(found)
     assert set(each[Arm("random", 20, 1)]["pair_id"]) != set(each[Arm("random", 20, 2)]["pair_id"])
@@ -130,7 +141,7 @@ def test_arms_that_pick_by_rewards_buy_the_largest_gaps(tables, tmp_path):
     )
     table = pd.DataFrame({"response_id": reward.index, "reward": reward.to_numpy()})
     told = {"strategies": ["implicit_margin", "random"], "budgets": [12], "seeds": [1]}
-    how = {"reward": "base", "adapter": params.NO_FILE}
+    how = {"implicit": {"reward": "base", "adapter": params.NO_FILE}}
     each = parts(bought(tables, tmp_path, table, how, **told))
     gaps = {
         arm.strategy: np.abs(reward[part["response_a"]].to_numpy() - reward[part["response_b"]].to_numpy())

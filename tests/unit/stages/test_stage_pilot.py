@@ -17,12 +17,12 @@ LIMITS = section("validate", min_rows=2, max_length_ratio=3.0, near_duplicate=1.
 
 @pytest.fixture
 def run(tmp_path):
-    def go(tables, prompts=10, seed=7, limits=LIMITS):
+    def go(tables, prompts=10, seed=7, limits=LIMITS, **how):
         inputs = pilot.Inputs(
             tables.prompts, tables.responses, tables.embeddings, tables.scores, tmp_path / "base",
             tmp_path / "people", tmp_path / "strategies", Path(params.NO_FILE), tmp_path / "rubric.md",
         )  # fmt: skip
-        options = section("select", pilot={"prompts": prompts})
+        options = section("select", pilot={"prompts": prompts, **how})
         settings = pilot.Settings(seed, section("embed"), options, limits, section("label"))
         found = pilot.run(inputs, settings, Work(tmp_path, "pilot")).pilot
         artifacts.conform(found, schemas.PILOT, "pilot")
@@ -70,6 +70,17 @@ def test_a_smaller_pilot_is_part_of_a_larger_one_and_another_seed_draws_another(
     small, large, other = run(tables, 8), run(tables, 20), run(tables, 8, seed=8)
     assert set(small["pair_id"]) < set(large["pair_id"])
     assert set(small["pair_id"]) != set(other["pair_id"])
+
+
+def test_a_pilot_in_rounds_asks_for_each_round_and_buys_nothing_twice(run, monkeypatch):
+    asked, real = [], LABELLERS["oracle"]
+    monkeypatch.setitem(LABELLERS, "oracle", lambda q: asked.append(set(q.pairs["pair_id"])) or real(q))
+    tables = world(train=40)
+    found = run(tables, 30, by="margin", round=12)
+    assert [len(pairs) for pairs in asked] == [12, 24, 30]
+    assert asked[0] < asked[1] < asked[2] == set(found["pair_id"])
+    assert asked[0] == set(run(tables, 12)["pair_id"]), "the first round is drawn by chance"
+    assert asked[2] != set(run(tables, 30)["pair_id"])
 
 
 def test_a_pilot_that_leaves_no_prompt_is_refused(run):
