@@ -118,14 +118,16 @@ def divergence(
     model: Any,
     tokenizer: Any,
     rows: pd.DataFrame,
-    texts: list[str],
+    said: list[Sampled],
     record: dict[str, Any],
     options: Generate,
 ) -> np.ndarray:
-    """ln(policy/base) of the policy's own answers to `occasions`, nats: its mean estimates the KL. Shape (n,)."""
-    completions = [
-        completion_tokens(tokenizer, turns, text) for turns, text in zip(rows["turns"], texts, strict=True)
-    ]
+    """ln(policy/base) of the policy's own answers to `occasions`, nats: its mean estimates the KL. Shape (n,).
+
+    Of the tokens that were sampled, and no others: an answer that was cut short has no end token, and its text
+    may be written with other tokens.
+    """
+    completions = [(prompt, list(s.ids)) for prompt, s in zip(rows["tokens"], said, strict=True)]
     return log_ratios(model, completions, **_shape(tokenizer, record, options), what="evaluate: KL")
 
 

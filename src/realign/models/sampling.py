@@ -43,11 +43,13 @@ class Sampled:
         text: decoded, without special tokens, stripped.
         finish: 'stop' or 'length'.
         tokens: number of tokens, the end token not counted.
+        ids: the tokens as they were sampled, the end token among them where it came.
     """
 
     text: str
     finish: str
     tokens: int
+    ids: tuple[int, ...]
 
 
 class KeyedChoice:
@@ -129,4 +131,4 @@ def _finish(tokenizer: Any, tokens: list[int]) -> Sampled:
     ended = tokenizer.eos_token_id in tokens
     kept = tokens[: tokens.index(tokenizer.eos_token_id)] if ended else tokens
     text = tokenizer.decode(kept, skip_special_tokens=True).strip()
-    return Sampled(text, "stop" if ended else "length", len(kept))
+    return Sampled(text, "stop" if ended else "length", len(kept), tuple(tokens[: len(kept) + ended]))

@@ -117,7 +117,7 @@ def _answers(
     rows = held_out.occasions(inputs.prompts, tokenizer, options, settings.samples)
     said = held_out.answers(model, tokenizer, rows, options, settings.seed, "arm: answers")
     texts, lengths = [s.text for s in said], [s.tokens for s in said]
-    kl = held_out.divergence(model, tokenizer, rows, texts, record, options)
+    kl = held_out.divergence(model, tokenizer, rows, said, record, options)
     measure = judge(
         settings.evaluate,
         settings.label,

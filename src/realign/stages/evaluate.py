@@ -142,13 +142,12 @@ def _judgements(
     policy = held_out.answers(model, tokenizer, rows, options, seed, "evaluate: policy answers")
     with model.disable_adapter():
         base = held_out.answers(model, tokenizer, rows, options, seed, "evaluate: base answers")
-    texts = [s.text for s in policy]
     rows = rows.assign(
         base_text=[s.text for s in base],
-        policy_text=texts,
+        policy_text=[s.text for s in policy],
         base_tokens=[s.tokens for s in base],
         policy_tokens=[s.tokens for s in policy],
-        kl=held_out.divergence(model, tokenizer, rows, texts, record, options),
+        kl=held_out.divergence(model, tokenizer, rows, policy, record, options),
     )
     rows = rows.assign(
         base_quality=measure.quality(rows, "base_text"), policy_quality=measure.quality(rows, "policy_text")

@@ -13,6 +13,7 @@ from realign.core.artifacts import ARTIFACTS
 from realign.core.errors import UserError, ValidationFailed
 from realign.core.params import Model
 from realign.core.work import Work
+from realign.evaluation import held_out
 from realign.models.load import load_causal
 from realign.quality import gate
 from realign.stages import base, evaluate, train
@@ -234,13 +235,10 @@ def test_margins_and_kl_are_those_of_the_definitions(adapter, tiny_folder, tmp_p
     model, tokenizer = load_policy(tiny_folder, adapter)
     texts = tables.responses.set_index("response_id")["text"]
 
-    def log_ratio(prompt, text):
-        turns = ids.load_messages(tables.prompts.set_index("prompt_id").loc[prompt, "messages"])
-        start, rest = completion_tokens(tokenizer, turns, text)
-
+    def log_ratio(start, rest):
         def total():
             with torch.inference_mode():
-                logits = model(torch.tensor([start + rest])).logits[0].double().log_softmax(-1)
+                logits = model(torch.tensor([[*start, *rest]])).logits[0].double().log_softmax(-1)
             return sum(float(logits[len(start) + i - 1, token]) for i, token in enumerate(rest))
 
         policy = total()
@@ -249,10 +247,21 @@ def test_margins_and_kl_are_those_of_the_definitions(adapter, tiny_folder, tmp_p
 
     for row in found.margins.itertuples():
         part = tables.responses[tables.responses["prompt_id"] == row.prompt_id]
-        better, worse = (log_ratio(row.prompt_id, texts[r]) for r in part["response_id"].iloc[:2])
+        turns = ids.load_messages(tables.prompts.set_index("prompt_id").loc[row.prompt_id, "messages"])
+        better, worse = (
+            log_ratio(*completion_tokens(tokenizer, turns, texts[r])) for r in part["response_id"].iloc[:2]
+        )
         assert row.gap == pytest.approx(better - worse, abs=1e-3)
-    for row in found.judgements.head(3).itertuples():
-        assert row.kl == pytest.approx(log_ratio(row.prompt_id, row.policy_text), abs=1e-3)
+    options = section("generate", max_new_tokens=8, tokens_per_batch=500)
+    rows = held_out.occasions(tables.prompts, tokenizer, options, 2)
+    said = held_out.answers(model, tokenizer, rows, options, 7, "again")
+    assert "length" in {s.finish for s in said}, "an answer that was cut has no end token to count"
+    kl = found.judgements.set_index(["prompt_id", "sample"])["kl"]
+    for prompt, number, start, one in zip(
+        rows["prompt_id"], rows["sample"], rows["tokens"], said, strict=True
+    ):
+        assert kl[prompt, number] == pytest.approx(log_ratio(start, one.ids), abs=1e-3)
+        assert len(one.ids) == one.tokens + (one.finish == "stop")
 
 
 def test_a_score_head_judges_and_is_itself_measured(adapter, tiny_folder, tmp_path):
