@@ -12,7 +12,7 @@ from pathlib import Path
 import prefect_server
 import pytest
 from filelock import FileLock
-from workspace import Workspace, fresh
+from workspace import SERVER, Workspace, fresh
 
 _HOOK = Path(__file__).parent / "connection_log"
 
@@ -51,7 +51,7 @@ def _make(workspace: Workspace) -> None:
     fresh(workspace.root)
     folder = workspace.root.parent
     log = {"REALIGN_CONNECTION_LOG": str(folder / "connections.log")}
-    environment = workspace.env() | log
+    environment = {key: value for key, value in workspace.env().items() if key != "PREFECT_API_URL"} | log
     environment["PYTHONPATH"] = f"{_HOOK}:{environment['PYTHONPATH']}"
     done = subprocess.run(
         [*_offline_prefix(), sys.executable, "-m", "flows.cli", "run", "--profile", "ci"],
@@ -66,6 +66,18 @@ def _make(workspace: Workspace) -> None:
     (folder / "output.txt").write_text(done.stdout)
     assert done.returncode == 0, done.stdout[-4000:]
     workspace.commit("first run")
+
+
+@pytest.fixture(scope="session")
+def _team_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with prefect_server.running(tmp_path_factory.mktemp("team") / "server-home") as address:
+        yield address
+
+
+@pytest.fixture
+def on_a_server(_team_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of this test use a server that is there already, as a team's do; else each starts one of its own."""
+    monkeypatch.setenv(SERVER, _team_server)
 
 
 @pytest.fixture

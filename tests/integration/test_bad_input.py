@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 from workspace import Workspace, fresh
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("bad-input")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.xdist_group("bad-input"),
+    pytest.mark.usefixtures("on_a_server"),
+]
 
 _GOOD = {"prompt": "q", "responses": [{"text": "a", "score": 1}, {"text": "b", "score": 0}]}
 

@@ -11,7 +11,11 @@ from killing import kill_when
 from ruamel.yaml import YAML
 from workspace import Workspace
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("compare")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.xdist_group("compare"),
+    pytest.mark.usefixtures("on_a_server"),
+]
 
 OWN = "def longest_first(pool):\n    return -pool.tokens[pool.first] - pool.tokens[pool.second]\n"
 ASKED = ("compare", "--strategies", "longest_first,random", "--budgets", "20", "--seeds", "1", "--jobs", "1")

@@ -13,7 +13,11 @@ from flows import settings
 from realign.core import schemas
 from realign.core.artifacts import ARTIFACTS, read_table
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("finished")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.xdist_group("finished"),
+    pytest.mark.usefixtures("on_a_server"),
+]
 
 ASKED = (
     "strategy=implicit_margin", "audit=[implicit_margin_small]", "select.implicit.reward=adapter",

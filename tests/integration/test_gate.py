@@ -10,7 +10,11 @@ from workspace import Workspace
 
 from realign.core import artifacts, schemas
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("finished")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.xdist_group("finished"),
+    pytest.mark.usefixtures("on_a_server"),
+]
 
 _PAIRS = "data/pairs.parquet"
 

@@ -16,7 +16,11 @@ from flows import settings
 from realign.core.params import Architecture
 from realign.models.tiny import build_model, build_tokenizer
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("hub")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.xdist_group("hub"),
+    pytest.mark.usefixtures("on_a_server"),
+]
 
 _TINY = Architecture(
     vocab_size=300, hidden_size=32, intermediate_size=64, layers=1, heads=2, max_positions=256

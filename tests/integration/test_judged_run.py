@@ -14,7 +14,11 @@ from workspace import Workspace
 
 from realign.core.artifacts import read_json
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("labels")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.xdist_group("labels"),
+    pytest.mark.usefixtures("on_a_server"),
+]
 
 TOKENS_A_VERDICT = 21  # of the fake's answer, by its own rule
 

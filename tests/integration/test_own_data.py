@@ -14,7 +14,11 @@ from workspace import Workspace, fresh, stages_run
 from flows import settings
 from realign.stage import STAGES
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("own-data")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.xdist_group("own-data"),
+    pytest.mark.usefixtures("on_a_server"),
+]
 
 _WORDS = (
     "red", "blue", "green", "tea", "milk", "boat", "garden", "friend", "walk", "book", "lamp", "sea", "warm",

@@ -13,6 +13,7 @@ from pathlib import Path
 HOME = Path(__file__).parents[2]
 REALIGN = [sys.executable, "-m", "flows.cli"]
 DVC = [sys.executable, "-m", "dvc"]
+SERVER = "TEST_PREFECT_SERVER"  # the address of a server that a test's runs use
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Workspace:
             "OMP_NUM_THREADS": "1",
             "DVC_NO_ANALYTICS": "1",
             "COLUMNS": "160",
+            **({"PREFECT_API_URL": os.environ[SERVER]} if SERVER in os.environ else {}),
             **self.environment,
         }
 
