@@ -7,7 +7,7 @@ import pytest
 from unit_builders import section, world
 
 from realign.core import artifacts, ids, params, schemas
-from realign.core.errors import UserError
+from realign.core.errors import LabelsMissing, UserError
 from realign.core.work import Work
 from realign.labellers import LABELLERS
 from realign.stages import label, pilot, select, validate
@@ -81,6 +81,26 @@ def test_a_pilot_in_rounds_asks_for_each_round_and_buys_nothing_twice(run, monke
     assert asked[0] < asked[1] < asked[2] == set(found["pair_id"])
     assert asked[0] == set(run(tables, 12)["pair_id"]), "the first round is drawn by chance"
     assert asked[2] != set(run(tables, 30)["pair_id"])
+
+
+def test_people_get_a_batch_a_round_and_the_same_run_goes_on(run, monkeypatch):
+    tables, real, answered, batches = world(train=40), LABELLERS["oracle"], set(), []
+    whole = run(tables, 30, by="margin", round=12)
+
+    def slow(question):
+        missing = set(question.pairs["pair_id"]) - answered
+        if missing:
+            batches.append(len(missing))
+            answered.update(missing)
+            raise LabelsMissing("votes are missing")
+        return real(question)
+
+    monkeypatch.setitem(LABELLERS, "oracle", slow)
+    for _ in range(3):
+        with pytest.raises(LabelsMissing):
+            run(tables, 30, by="margin", round=12)
+    assert run(tables, 30, by="margin", round=12).equals(whole)
+    assert batches == [12, 12, 6]
 
 
 def test_a_pilot_that_leaves_no_prompt_is_refused(run):
