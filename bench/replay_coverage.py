@@ -1,0 +1,101 @@
+"""Whether `realign replay` is as sure as it says: coverage and false verdicts where the truth is known.
+
+    OMP_NUM_THREADS=1 python bench/replay_coverage.py --repetitions 1000
+
+Scored data is drawn again and again from tests/unit/replay/replay_builders.py. The truth of each strategy is what it
+reaches on very many prompts. 95 % intervals of label errors and of differences from random should hold it in 93 to 97
+of 100; where distance says nothing at most 5 of 100 tables may call a strategy better or worse than random.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "unit"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "unit" / "replay"))
+
+from replay_builders import scored
+from unit_builders import section
+
+from realign.replay.draws import BASELINE, Plan, Replayed, replay
+from realign.replay.figures import columns
+from realign.selection import registry
+from realign.statistics.intervals import Resampling, ratio_of_means
+from realign.statistics.paired import difference_of_ratios, equal_ratios, holm
+
+STRATEGIES = ("easy", "hard", "centroid", "mid")
+LEVEL = 0.05
+
+
+def drawn(prompts: int, seed: int, far: float) -> Replayed:
+    """One data set, replayed."""
+    data, vectors = scored(prompts=prompts, seed=seed, far=far)
+    plan = Plan((BASELINE, *STRATEGIES), None, 1, None, 1, (1.0,), seed, section("select"))
+    with contextlib.redirect_stderr(io.StringIO()):
+        return replay(data, vectors, plan, registry())
+
+
+def error(found: Replayed, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Label errors and comparable pairs by prompt. Shapes (N,), (N,)."""
+    return columns(found, name, "label_error")
+
+
+def value(found: Replayed, name: str) -> float:
+    """Label error."""
+    above, below = error(found, name)
+    return float(above.sum() / below.sum())
+
+
+def coverage(repetitions: int, prompts: int, truth: Replayed, far: float) -> dict[str, dict[str, float]]:
+    """How often intervals hold the truth, by strategy: of the label error, and of its difference from random's."""
+    held = {name: ([], []) for name in (BASELINE, *STRATEGIES)}
+    for number in range(repetitions):
+        found, how = drawn(prompts, number, far), Resampling(1000, 1 - LEVEL, number)
+        for name, (own, apart) in held.items():
+            figure = ratio_of_means(*error(found, name), how)
+            own.append(bool(figure and figure.low <= value(truth, name) <= figure.high))
+            gap = difference_of_ratios(*error(found, name), *error(found, BASELINE), how)
+            true = value(truth, name) - value(truth, BASELINE)
+            apart.append(bool(gap and gap.low <= true <= gap.high))
+    return {
+        name: {"label error": float(np.mean(own))}
+        | ({} if name == BASELINE else {"difference": float(np.mean(apart))})
+        for name, (own, apart) in held.items()
+    }
+
+
+def false_verdicts(repetitions: int, prompts: int) -> float:
+    """Share of tables that call a strategy better or worse though all are alike."""
+    wrong = 0
+    for number in range(repetitions):
+        found = drawn(prompts, 10_000 + number, 0.0)
+        p = [equal_ratios(*error(found, n), *error(found, BASELINE), number) for n in STRATEGIES]
+        wrong += min(holm(p)) < LEVEL
+    return wrong / repetitions
+
+
+def main() -> None:
+    """Measure and print JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--repetitions", type=int, default=1000)
+    parser.add_argument("--prompts", type=int, default=200)
+    parser.add_argument("--far", type=float, default=0.5, help="how much annotators agree with distance")
+    given = parser.parse_args()
+    truth = drawn(20_000, 99_999_999, given.far)
+    found = {
+        "truth": {name: round(value(truth, name), 4) for name in (BASELINE, *STRATEGIES)},
+        "coverage": coverage(given.repetitions, given.prompts, truth, given.far),
+        "false verdicts": false_verdicts(given.repetitions, given.prompts),
+    }
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()
