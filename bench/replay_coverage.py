@@ -34,9 +34,12 @@ STRATEGIES = ("easy", "hard", "centroid", "mid")
 LEVEL = 0.05
 
 
-def drawn(prompts: int, seed: int, far: float) -> Replayed:
-    """One data set, replayed."""
+def drawn(prompts: int, seed: int, far: float, blind: bool = False) -> Replayed:
+    """One data set, replayed; if `blind`, with vectors that say nothing of their responses."""
     data, vectors = scored(prompts=prompts, seed=seed, far=far)
+    if blind:
+        order = np.random.default_rng(seed).permutation(len(vectors))
+        vectors = vectors.assign(vector=vectors["vector"].to_numpy()[order])
     plan = Plan((BASELINE, *STRATEGIES), None, 1, None, 1, (1.0,), seed, section("select"))
     with contextlib.redirect_stderr(io.StringIO()):
         return replay(data, vectors, plan, registry())
@@ -75,7 +78,7 @@ def false_verdicts(repetitions: int, prompts: int) -> float:
     """Share of tables that call a strategy better or worse though all are alike."""
     wrong = 0
     for number in range(repetitions):
-        found = drawn(prompts, 10_000 + number, 0.0)
+        found = drawn(prompts, 10_000 + number, 0.0, blind=True)
         p = [equal_ratios(*error(found, n), *error(found, BASELINE), number) for n in STRATEGIES]
         wrong += min(holm(p)) < LEVEL
     return wrong / repetitions

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from flows import cli_compare, cli_labels, cli_replay, project
+from flows import cli_compare, cli_labels, cli_replay, interrupt, project
 from realign.core import environment
 from realign.core.errors import UserError
 
@@ -147,14 +147,18 @@ def _say(line: str) -> None:
 def main() -> None:
     """Run the command; what a person can mend is said without a traceback."""
     environment.settle(hub=True)  # whether the hub may be asked is for each stage to say
+    interrupt.install()
     try:
         app()
     except UserError as error:
+        interrupt.wait_if_leaving()
         print(f"\nrealign: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\nrealign: stopped; the same command goes on from the finished rows", file=sys.stderr)
-        sys.exit(130)
+        print(interrupt.WORDS, file=sys.stderr)
+        sys.exit(interrupt.STATUS)
+    finally:
+        interrupt.wait_if_leaving()
 
 
 if __name__ == "__main__":

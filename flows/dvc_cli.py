@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from realign.core.errors import UserError
 PIPELINE = "dvc.yaml"
 _GRACE_SECONDS = 15
 _running: set[subprocess.Popen[str]] = set()
+_over = threading.Event()
 
 
 def command(*arguments: str) -> list[str]:
@@ -35,7 +37,11 @@ def run(root: Path, *arguments: str, say: Callable[[str], None]) -> int:
 
     Returns:
         DVC's exit status.
+
+    Raises:
+        UserError: all was stopped, and nothing begins any more.
     """
+    _refuse_if_over()
     process = subprocess.Popen(
         command(*arguments),
         cwd=root,
@@ -50,6 +56,7 @@ def run(root: Path, *arguments: str, say: Callable[[str], None]) -> int:
     assert process.stdout is not None
     _running.add(process)
     try:
+        _refuse_if_over()  # it may have been stopped since
         for line in process.stdout:  # text mode turns a progress bar's \r into lines
             if line.strip():
                 say(line.rstrip())
@@ -61,9 +68,15 @@ def run(root: Path, *arguments: str, say: Callable[[str], None]) -> int:
 
 
 def stop_all() -> None:
-    """End every command that is under way, for one who started several side by side and goes."""
+    """End every command that is under way and let none begin: what waits for its turn must not take it."""
+    _over.set()
     for process in list(_running):
         _stop(process)
+
+
+def _refuse_if_over() -> None:
+    if _over.is_set():
+        raise UserError("stopped; the same command goes on from the finished rows")
 
 
 def ask(root: Path, *arguments: str) -> str:
