@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows import project
+from flows import output, project
 from realign.core.errors import UserError, listing
 
 ledger_app = typer.Typer(help="Every verdict ever paid for: counted, shared, checked.", no_args_is_help=True)
@@ -132,6 +132,7 @@ def judge_check(
     json: Json = None,
 ) -> None:
     """Measure a labeller on pairs whose answer is known: accuracy, consistency, biases, calibration."""
+    output.check({"--json": (json, ".json")}, never=data)
     root = project.find()
     settings = project.check(root)
     from realign import judge_check as checking
@@ -150,6 +151,7 @@ def plan(
     json: Json = None,
 ) -> None:
     """Price a run before it starts, per strategy: calls, tokens, money, machine and people's minutes."""
+    output.check({"--json": (json, ".json")})
     root = project.find()
     settings = project.check(root)
     from flows.align import align

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows import project
+from flows import output, project
 
 _console = Console()
 _COLUMNS = (
@@ -20,6 +20,8 @@ _COLUMNS = (
     ("|ln length ratio|", "abs_log_length_ratio"),
     ("longer wins", "longer_wins"),
 )
+_NARROW = ("label_error", "abs_log_length_ratio", "longer_wins")
+_WIDE = 120  # characters that the whole table takes; a terminal with fewer gets the main columns
 
 
 def replay(
@@ -63,10 +65,11 @@ def replay(
     from realign.core import artifacts, environment, params
     from realign.replay.run import Request, run
 
+    output.check({"--json": (json_, ".json"), "--html": (html, ".html")}, never=data)
     root = project.find()
     found = params.load(root / params.PARAMS_FILE)
     environment.quiet_libraries()
-    names = tuple(name.strip() for name in strategies.split(",") if name.strip()) if strategies else None
+    names = None if strategies is None else tuple(n.strip() for n in strategies.split(",") if n.strip())
     asked = Request(
         data, names, k, draws, budget, pilot, pilot_by, pilot_round, encoder, annotator, second, seed
     )
@@ -86,13 +89,16 @@ def show(result: dict[str, Any]) -> None:
     table = Table(
         title=f"{about['name']}: {about['prompts']} prompts, {told['draws']} draws", title_justify="left"
     )
-    table.add_column("strategy")
-    for title, _ in _COLUMNS:
+    columns = [c for c in _COLUMNS if _console.width >= _WIDE or c[1] in _NARROW]
+    if told["pilot_by"] != "random":  # then every label is measured anyway
+        columns = [c for c in columns if c[1] != "label_error_all"]
+    table.add_column("strategy", no_wrap=True)
+    for title, _ in columns:
         table.add_column(title, justify="right")
     table.add_column("p (Holm)", justify="right")
     for name, row in sorted(result["strategies"].items(), key=_by_error):
         p = f"{row['p_holm']:.3f}" if "p_holm" in row else ""
-        table.add_row(name, *(_cell(row["figures"][key], key == "label_error") for _, key in _COLUMNS), p)
+        table.add_row(name, *(_cell(row["figures"][key], key == "label_error") for _, key in columns), p)
     _console.print(table)
     checked = f"checked by {about['second']}" if about["second"] else f"expected at {told['criteria'][0]}"
     _console.print(

@@ -1,9 +1,10 @@
-"""SIGKILL for a command that is under way, and the certainty that nothing of it is left."""
+"""SIGKILL or Ctrl-C for a command that is under way, and the certainty that nothing of it is left."""
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +17,7 @@ def kill_when(
 ) -> None:
     """Start a command, and SIGKILL it at the moment: all of its processes, or only the first one."""
     run = project.start(*arguments)
-    deadline = time.monotonic() + 300
-    while not moment():
-        assert run.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline, "the moment never came"
-        time.sleep(0.02)
+    _wait_for(moment, run)
     victims = _family(run.pid)
     for pid in victims if everything else [run.pid]:
         try:
@@ -36,6 +33,28 @@ def kill_when(
     for pid in victims:  # Prefect's own server does not end with a killed run
         if "uvicorn" in _command(pid):
             os.kill(pid, signal.SIGKILL)
+
+
+def interrupt_when(project: Workspace, moment: Callable[[], bool], *arguments: str) -> str:
+    """Start a command, press Ctrl-C at the moment (the terminal tells its whole group), and give what it said."""
+    said = project.root.parent / "interrupted.txt"
+    with said.open("wb") as stream:
+        run = project.start(*arguments, output=stream)
+    _wait_for(moment, run)
+    family = _family(run.pid)
+    os.killpg(run.pid, signal.SIGINT)
+    assert run.wait(60) == 130
+    alive = [_command(pid) for pid in family]
+    assert not any("realign" in line or "uvicorn" in line for line in alive), alive
+    return said.read_text(encoding="utf-8", errors="replace")
+
+
+def _wait_for(moment: Callable[[], bool], run: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 300
+    while not moment():
+        assert run.poll() is None, "the run ended before the moment came"
+        assert time.monotonic() < deadline, "the moment never came"
+        time.sleep(0.02)
 
 
 def _family(pid: int) -> list[int]:

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from killing import kill_when
+from killing import interrupt_when, kill_when
 from ruamel.yaml import YAML
-from workspace import Workspace
+from workspace import SERVER, Workspace
 
 pytestmark = [
     pytest.mark.integration,
@@ -21,10 +21,20 @@ OWN = "def longest_first(pool):\n    return -pool.tokens[pool.first] - pool.toke
 ASKED = ("compare", "--strategies", "longest_first,random", "--budgets", "20", "--seeds", "1", "--jobs", "1")
 
 
-def test_an_experiment_resumes_after_a_kill_and_repeats_nothing(finished: Workspace, tmp_path: Path) -> None:
+def test_an_experiment_goes_on_after_ctrl_c_and_a_kill_and_repeats_nothing(
+    finished: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project = finished.copy(tmp_path / "project")
     (project.root / "strategies" / "longest_first.py").write_text(OWN)
     main_lock = project.lock()
+
+    first = project.root / ".work" / "arm-longest_first-20-1.status.json"
+    with monkeypatch.context() as alone:  # with a temporary server, which the terminal interrupts too
+        alone.delenv(SERVER)
+        said = interrupt_when(project, lambda: first.exists(), *ASKED)
+    assert "stopped; the same command goes on" in said
+    assert "Traceback" not in said and "onnect" not in said
+    assert _locked(project) == {"picks", "reference"}, "an arm that waited for its turn took it"
 
     second = project.root / ".work" / "arm-random-20-1.status.json"
     kill_when(project, lambda: second.exists(), *ASKED)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 HOME = Path(__file__).parents[2]
 REALIGN = [sys.executable, "-m", "flows.cli"]
@@ -59,14 +60,14 @@ class Workspace:
         """Run `dvc`."""
         return self.run(*DVC, *arguments)
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start `realign` in a process group of its own, output thrown away."""
+    def start(self, *arguments: str, output: int | IO[bytes] = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+        """Start `realign` in a process group of its own; what it says goes to `output`."""
         return subprocess.Popen(
             [*REALIGN, *arguments],
             cwd=self.root,
             env=self.env(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
             start_new_session=True,
         )
 

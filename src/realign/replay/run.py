@@ -66,8 +66,12 @@ def run(root: Path, params: Params, asked: Request) -> dict[str, Any]:
     """
     work = Work(root / WORK, "replay")
     known = registry(root / ARTIFACTS["strategies"].path)
-    names = asked.strategies or shown(params, known)
+    names = shown(params, known) if asked.strategies is None else asked.strategies
+    if not names:
+        raise UserError("--strategies names none; leave it out for all")
     named([name for name in names if name != MIX], known)
+    if MIX in names and not params.select.mix:
+        raise UserError(f"{MIX}: has no parts; name them in select.mix (params.yaml)")
     rewarded = [name for name in names if needs("rewards", name, known, params.select)]
     if rewarded:
         raise UserError(

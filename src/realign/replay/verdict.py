@@ -25,19 +25,18 @@ Json = dict[str, Any]
 def verdict(found: Replayed, rows: dict[str, Json], plan: Plan, how: Resampling) -> Json:
     """The data's favourite, and what choosing it without looking is worth.
 
-    - favourite: of the strategies whose label error is below random's after Holm's correction, the one with
-      the smallest; null where there is none;
+    - favourite: of the strategies whose label error is below random's, by the test after Holm's correction
+      and by the interval of the difference, the one with the smallest; null where there is none;
     - unbiased: the same among those within LENGTH_LIMIT of random's length difference;
     - blind: the strategy with the smallest label error within LENGTH_LIMIT on one half of the prompts (halves
       by hash), measured on the other half, both ways: what a choice by this table is worth on new prompts.
     """
-    random = rows[BASELINE]["figures"]
     proven = [
         name
         for name, row in rows.items()
         if name not in CONTROLS
         and row["p_holm"] < _LEVEL
-        and row["figures"]["label_error"]["value"] < random["label_error"]["value"]
+        and (row["against_random"]["label_error"] or {"high": 0.0})["high"] < 0
     ]
     lean = [name for name in proven if _length(rows[name]) <= LENGTH_LIMIT * _length(rows[BASELINE])]
     favourite, unbiased = (_smallest(names, rows) for names in (proven, lean))
@@ -97,8 +96,9 @@ def _sentences(
         )
     if blind:
         said.append(
-            f"Chosen on one half of the prompts within that limit ({', '.join(blind['chosen'])}) and measured on the "
-            f"other, the choice has label error {blind['label_error']:.3f} against random's {blind['random']:.3f} "
+            f"Chosen on one half of the prompts within {LENGTH_LIMIT:g} times random's length difference "
+            f"({', '.join(blind['chosen'])}) and measured on the other, the choice has label error "
+            f"{blind['label_error']:.3f} against random's {blind['random']:.3f} "
             f"({_ratio(blind['label_error'], blind['random'])}), at {blind['length_ratio']:.2f} times random's length "
             "difference."
         )
@@ -117,7 +117,9 @@ def _against(rows: dict[str, Json], name: str) -> str:
 
 def _cost(rows: dict[str, Json], name: str) -> str:
     row, random = rows[name]["figures"], rows[BASELINE]["figures"]
-    words = f"It costs a mean |ln length ratio| of {_length(rows[name]):.2f} instead of {_length(rows[BASELINE]):.2f}"
+    words = (
+        f"Its mean |ln length ratio| is {_length(rows[name]):.2f} instead of {_length(rows[BASELINE]):.2f}"
+    )
     if row["longer_wins"] and random["longer_wins"]:
         words += (
             f", and the longer response wins {100 * row['longer_wins']['value']:.0f} % instead of "

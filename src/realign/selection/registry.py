@@ -54,8 +54,11 @@ class Strategy:
             return self.function(pool)
         try:
             found = np.asarray(self.function(pool), dtype=float)
-        except UserError:
-            raise
+        except UserError as error:
+            raise UserError(
+                f"{self.file.name}: strategy {self.name!r} asked for what it does not name in NEEDS, or what is not "
+                f"there: {error}"
+            ) from None
         except Exception as error:
             raise UserError(
                 f"{self.file.name}: strategy {self.name!r} failed: {_words(error, self.file)}"

@@ -25,8 +25,9 @@ def from_file(path: Path) -> Iterator[Raw]:
         UserError: the file is absent, empty, or not what its ending says.
     """
     if not path.is_file():
+        what = "is a folder" if path.is_dir() else "is not there"
         raise UserError(
-            f"{path} is not there. Put the file in its place, or name another: prepare.path in params.yaml"
+            f"{path} {what}. Put the file in its place, or name another (a run's: prepare.path in params.yaml)"
         )
     empty = True
     try:

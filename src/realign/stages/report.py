@@ -42,6 +42,7 @@ class Inputs:
 
     prompts: pd.DataFrame
     responses: pd.DataFrame
+    rewards: pd.DataFrame
     pilot: pd.DataFrame
     pairs: pd.DataFrame
     labels: pd.DataFrame
@@ -131,6 +132,7 @@ def _stages(inputs: Inputs) -> list[dict[str, Any]]:
         "base": "policy",
         "generate": f"{len(inputs.responses)} responses",
         "embed": f"{inputs.responses['text'].nunique()} texts",
+        "rewards": f"{len(inputs.rewards)} responses" if len(inputs.rewards) else "none asked for",
         "pilot": f"{len(inputs.pilot)} labels",
         "select": f"{pairs.get('train', 0)} pairs",
         "validate": f"{inputs.tally_validate['pair']['out']} of {inputs.tally_validate['pair']['in']}",

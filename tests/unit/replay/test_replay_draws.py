@@ -111,6 +111,19 @@ def test_what_is_learned_is_found_and_holds_on_prompts_it_never_saw():
     assert error["margin"] < 0.75 * error["random"] < 0.75 * 0.85 * error["uncertainty"]
 
 
+def test_a_favourite_is_below_random_by_the_test_and_by_the_interval():
+    data, vectors = scored(signal=1.5)
+    asked = plan("margin", "easy")
+    found = replay(data, vectors, asked, KNOWN)
+    rows = figures.strategies(found, asked, HOW)
+    rows["easy"]["p_holm"] = 0.9
+    assert rows["margin"]["p_holm"] < 0.05
+    assert verdict(found, rows, asked, HOW)["favourite"] == "margin"
+    rows["margin"]["against_random"]["label_error"]["high"] = 0.001
+    said = verdict(found, rows, asked, HOW)
+    assert said["favourite"] is None and said["sentences"][0].startswith("Not distinguishable")
+
+
 def test_nothing_is_learned_from_noise():
     data, vectors = scored(signal=0.0, prompts=300)
     found = replay(data, vectors, plan("margin", draws=5), KNOWN)

@@ -126,6 +126,9 @@ def test_scores_between_0_and_1_compare_in_logits_and_tie_as_they_came(tmp_path)
     ("changes", "words"),
     [
         ({"strategies": ("esay",)}, "no strategy 'esay'"),
+        ({"strategies": ("mix", "easy")}, r"mix: has no parts; name them in select\.mix"),
+        ({"strategies": ()}, "--strategies names none"),
+        ({"pilot_by": "esay"}, r"--pilot-by: there is no strategy 'esay'"),
         ({"encoder": "nowhere"}, "--encoder 'nowhere' is no folder"),
         (
             {"strategies": ("easy", "implicit_margin", "implicit_margin_small")},

@@ -115,6 +115,7 @@ def inputs(text="plain", **changes):
             "resamples": 200,
             "seed": 7,
         },
+        "rewards": pd.DataFrame(columns=schemas.REWARDS.names),
         "pilot": pd.DataFrame(columns=schemas.PILOT.names),
         "labelling": {"labeller": "oracle", "outcomes": {"a": 3, "both_bad": 1}, "by": {text: 4}, "known_pairs": None},
     }  # fmt: skip

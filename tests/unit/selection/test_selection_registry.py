@@ -89,6 +89,12 @@ def test_a_strategy_that_fails_says_where(tmp_path, pool, body, words):
         registry(tmp_path)["own"](pool)
 
 
+def test_one_that_learns_and_does_not_say_so_is_named(tmp_path, pool):
+    (tmp_path / "own.py").write_text("def own(pool):\n    return -pool.gap\n")
+    with pytest.raises(UserError, match=r"own\.py: strategy 'own' asked for what it does not name in NEEDS"):
+        registry(tmp_path)["own"](pool)
+
+
 def test_one_that_learns_is_refused_without_a_pilot(tmp_path):
     (tmp_path / "own.py").write_text("NEEDS = ('labels',)\ndef own(pool): return pool.gap\n")
     known = registry(tmp_path)

@@ -76,8 +76,8 @@ def test_a_broken_line_is_set_aside_and_the_rest_is_read(tmp_path, line, reason,
 
 
 def test_an_absent_file_or_a_folder_names_the_parameter(tmp_path):
-    for path in (tmp_path / "raw.jsonl", tmp_path):
-        with pytest.raises(UserError, match=r"is not there\. Put the file in its place.*prepare\.path"):
+    for path, words in ((tmp_path / "raw.jsonl", "is not there"), (tmp_path, "is a folder")):
+        with pytest.raises(UserError, match=rf"{words}\. Put the file in its place.*prepare\.path"):
             list(from_file(path))
 
 
