@@ -9,6 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from realign.core.text import excerpt
 
+_TIED = "\u00a0"  # a space at which no line breaks: an interval stays in one piece
+
 
 def render(values: Mapping[str, Any], template: str = "page.html") -> str:
     """A whole page as one HTML text."""
@@ -29,7 +31,7 @@ def figure(value: Mapping[str, Any] | None, digits: int = 3) -> str:
     """A figure with its interval: 0.123 [0.101, 0.150]."""
     if value is None:
         return "not known"
-    return f"{value['value']:.{digits}f} [{value['low']:.{digits}f}, {value['high']:.{digits}f}]"
+    return f"{value['value']:.{digits}f} [{value['low']:.{digits}f},{_TIED}{value['high']:.{digits}f}]"
 
 
 def share(value: float | None) -> str:
@@ -41,18 +43,18 @@ def percent(value: Mapping[str, Any] | None) -> str:
     """A rate with its interval in percent: 12.3 % [10.1, 15.0]."""
     if value is None:
         return "not known"
-    return f"{100 * value['value']:.1f} % [{100 * value['low']:.1f}, {100 * value['high']:.1f}]"
+    return f"{100 * value['value']:.1f} % [{100 * value['low']:.1f},{_TIED}{100 * value['high']:.1f}]"
 
 
 def points(value: Mapping[str, Any] | None) -> str:
     """A difference of rates with its interval, in percentage points: +1.2 [-0.4, +2.8]."""
     if value is None:
         return "not known"
-    return f"{100 * value['value']:+.1f} [{100 * value['low']:+.1f}, {100 * value['high']:+.1f}]"
+    return f"{100 * value['value']:+.1f} [{100 * value['low']:+.1f},{_TIED}{100 * value['high']:+.1f}]"
 
 
 def change(value: Mapping[str, Any] | None, digits: int = 3) -> str:
     """A difference with its interval: +0.123 [-0.010, +0.256]."""
     if value is None:
         return "not known"
-    return f"{value['value']:+.{digits}f} [{value['low']:+.{digits}f}, {value['high']:+.{digits}f}]"
+    return f"{value['value']:+.{digits}f} [{value['low']:+.{digits}f},{_TIED}{value['high']:+.{digits}f}]"

@@ -263,8 +263,8 @@ def test_a_training_that_logged_nothing_can_be_shown():
 
 def test_figures_as_words():
     value = {"value": 0.12345, "low": 0.1, "high": 0.15}
-    assert figure(value) == "0.123 [0.100, 0.150]"
-    assert percent(value) == "12.3 % [10.0, 15.0]"
+    assert figure(value) == "0.123 [0.100,\u00a00.150]"
+    assert percent(value) == "12.3 % [10.0,\u00a015.0]"
     assert figure(None) == percent(None) == "not known"
 
 
