@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-import time
+import resource
 from pathlib import Path
 
 import pytest
@@ -64,12 +64,18 @@ def test_dvc_repro_from_clean_gives_the_same_lock(finished: Workspace, tmp_path:
 
 
 def test_second_run_runs_nothing_and_is_quick(project: Workspace) -> None:
-    before, start = project.lock(), time.monotonic()
+    before, start = project.lock(), _work()
     done = project.realign("run", "--profile", "ci")
     assert done.returncode == 0 and stages_run(done.stdout) == []
     assert "win_rate" in done.stdout
-    assert time.monotonic() - start < 45  # 15 s on an idle machine; tests share theirs
+    assert _work() - start < 45  # about 12 on an idle machine
     assert project.lock() == before
+
+
+def _work() -> float:
+    """Processor seconds of all commands that have ended: on a busy machine the clock says nothing."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_comment_in_params_reruns_nothing(project: Workspace) -> None:

@@ -155,7 +155,7 @@ def test_a_server_that_stays_dead_costs_little_time_and_nothing_is_lost(tmp_path
 
 
 def test_thirty_two_at_once_reach_what_the_latency_allows(tmp_path):
-    count, latency, at_once = 128, 1.0, 32
+    count, latency, at_once = 128, 2.0, 32  # so long that a busy machine's own share stays small
     with Running(tmp_path, latency=latency) as server:
         llm_judge(question(tmp_path, pairs(1, 1000), label(server.url)))  # what is imported once
         began = time.monotonic()
