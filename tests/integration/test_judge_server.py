@@ -155,11 +155,16 @@ def test_a_server_that_stays_dead_costs_little_time_and_nothing_is_lost(tmp_path
 
 
 def test_thirty_two_at_once_reach_what_the_latency_allows(tmp_path):
-    count, latency, at_once = 128, 2.0, 32  # so long that a busy machine's own share stays small
+    count, latency, at_once = 128, 1.0, 32
     with Running(tmp_path, latency=latency) as server:
         llm_judge(question(tmp_path, pairs(1, 1000), label(server.url)))  # what is imported once
-        began = time.monotonic()
-        llm_judge(question(tmp_path, pairs(count), label(server.url, concurrency=at_once)))
-        seconds = time.monotonic() - began
+
+        def share(attempt: int) -> float:
+            began = time.monotonic()
+            told = label(server.url, concurrency=at_once)
+            llm_judge(question(tmp_path, pairs(count, 10_000 * (attempt + 1)), told))
+            return 2 * count * latency / at_once / (time.monotonic() - began)
+
+        # The fastest of three: other work on the machine only ever adds to the time.
+        assert any(share(attempt) >= 0.85 for attempt in range(3))
         assert server.counts()["most_under_way"] == at_once
-    assert 2 * count * latency / at_once / seconds >= 0.85
