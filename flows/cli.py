@@ -44,6 +44,7 @@ def run(
     until: Annotated[str | None, typer.Option(metavar="STAGE", help="Stop after this stage.")] = None,
 ) -> None:
     """Run the pipeline: only stages that are stale, under Prefect, ending with the result table."""
+    interrupt.install()
     root = project.find()
     from flows import settings
 
@@ -147,7 +148,6 @@ def _say(line: str) -> None:
 def main() -> None:
     """Run the command; what a person can mend is said without a traceback."""
     environment.settle(hub=True)  # whether the hub may be asked is for each stage to say
-    interrupt.install()
     try:
         app()
     except UserError as error:

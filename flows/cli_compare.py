@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows import project
+from flows import interrupt, project
 
 _console = Console()
 
@@ -25,6 +25,7 @@ def compare(
 
     What is named here is written into params.yaml, section compare. Arms that are up to date are not run again.
     """
+    interrupt.install()
     root = project.find()
     from flows import settings
 

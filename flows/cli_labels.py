@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows import output, project
+from flows import interrupt, output, project
 from realign.core.errors import UserError, listing
 
 ledger_app = typer.Typer(help="Every verdict ever paid for: counted, shared, checked.", no_args_is_help=True)
@@ -152,6 +152,7 @@ def plan(
 ) -> None:
     """Price a run before it starts, per strategy: calls, tokens, money, machine and people's minutes."""
     output.check({"--json": (json, ".json")})
+    interrupt.install()
     root = project.find()
     settings = project.check(root)
     from flows.align import align

@@ -22,7 +22,7 @@ _leaving = threading.Thread(target=lambda: _leave())
 
 
 def install() -> None:
-    """Have Ctrl-C end this command."""
+    """Have Ctrl-C end this command: for those that start a flow; others have no server and end by themselves."""
     signal.signal(signal.SIGINT, _note)
 
 
