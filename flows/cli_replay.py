@@ -20,7 +20,7 @@ _COLUMNS = (
     ("|ln length ratio|", "abs_log_length_ratio"),
     ("longer wins", "longer_wins"),
 )
-_NARROW = ("label_error", "abs_log_length_ratio", "longer_wins")
+_NARROW = ("label_error", "abs_log_length_ratio")
 _WIDE = 120  # characters that the whole table takes; a terminal with fewer gets the main columns
 
 
@@ -62,12 +62,12 @@ def replay(
     html: Annotated[Path | None, typer.Option(help="Write a page with charts to this file.")] = None,
 ) -> None:
     """What each selection strategy would have picked on scored data: label error, ties, length bias. No training."""
-    from realign.core import artifacts, environment, params
+    from realign.core import artifacts, environment, params_file
     from realign.replay.run import Request, run
 
     output.check({"--json": (json_, ".json"), "--html": (html, ".html")}, never=data)
     root = project.find()
-    found = params.load(root / params.PARAMS_FILE)
+    found = params_file.load(root / params_file.PARAMS_FILE)
     environment.quiet_libraries()
     names = None if strategies is None else tuple(n.strip() for n in strategies.split(",") if n.strip())
     asked = Request(

@@ -20,12 +20,12 @@ def finished(root: Path) -> list[str]:
     """
     from ruamel.yaml import YAML
 
-    from realign.core import params
+    from realign.core import params_file
 
     lock = (root / PIPELINE).with_suffix(".lock")
     if not lock.is_file():
         return []
     ran = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]
-    arms = params.load(root / params.PARAMS_FILE).compare.arms()
+    arms = params_file.load(root / params_file.PARAMS_FILE).compare.arms()
     wanted = [target("picks"), target("reference"), *(target("arm", arm) for arm in arms), target("summary")]
     return [name for name in wanted if name.partition(":")[2] in ran]

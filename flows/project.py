@@ -56,11 +56,11 @@ def check(root: Path) -> Params:
         UserError: parameters are wrong, a strategy does not exist, the raw file, the earlier adapter or git
             is not there.
     """
-    from realign.core import params
+    from realign.core import params_file
     from realign.core.artifacts import ARTIFACTS
     from realign.selection import refuse, registry
 
-    found = params.load(root / params.PARAMS_FILE)
+    found = params_file.load(root / params_file.PARAMS_FILE)
     refuse((found.strategy, *found.audit), registry(root / ARTIFACTS["strategies"].path), found.select)
     if not (root / found.prepare.path).exists():
         raise UserError(

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from realign.core.artifacts import ARTIFACTS, Json, read_json
-from realign.core.params import PARAMS_FILE
-from realign.core.params import load as load_params
+from realign.core.params_file import PARAMS_FILE
+from realign.core.params_file import load as load_params
 
 REPORT = ARTIFACTS["report"].path
 _MODEL = ("win_rate", "pair_accuracy", "reward_margin", "kl_nats_per_response", "length_ratio")

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 from ruamel.yaml.error import YAMLError
 
-from realign.core import artifacts, params
+from realign.core import artifacts, params, params_file
 from realign.core.errors import UserError
 
 PROFILES = "profiles"
@@ -40,7 +40,7 @@ def write(
     """
     if not profile and not assignments:
         return
-    path = root / params.PARAMS_FILE
+    path = root / params_file.PARAMS_FILE
     yaml = _yaml()
     document = _load(yaml, path)
     if profile:
@@ -50,7 +50,7 @@ def write(
         _assign(document, assignment)
     buffer = io.StringIO()
     yaml.dump(document, buffer)
-    accept(params.check(YAML(typ="safe").load(buffer.getvalue())))
+    accept(params_file.check(YAML(typ="safe").load(buffer.getvalue())))
     artifacts.write_text(path, buffer.getvalue())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from realign.core.params import PARAMS_FILE
+from realign.core.params_file import PARAMS_FILE
 from realign.stage import STAGES
 
 _WORDS = {

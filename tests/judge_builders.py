@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from realign.core import ids, params
+from realign.core import ids, params, params_file
 from realign.core.work import Work
 from realign.labellers.llm_judge import llm_judge
 from realign.labellers.verdicts import Question
@@ -37,7 +37,7 @@ def pairs(count: int, start: int = 0) -> pd.DataFrame:
 
 def label(url: str | None, budget: dict[str, Any] | None = None, **judge: Any) -> params.Label:
     """The label section with a judge behind this address."""
-    shipped = params.load(ROOT / "params.yaml").label.model_dump()
+    shipped = params_file.load(ROOT / "params.yaml").label.model_dump()
     told = {
         "server": url,
         "model": {"name": "fake", "revision": "1"},

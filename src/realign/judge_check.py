@@ -12,7 +12,8 @@ import pandas as pd
 from realign.core import artifacts, schemas
 from realign.core.artifacts import ARTIFACTS
 from realign.core.errors import UserError
-from realign.core.params import Params, check
+from realign.core.params import Params
+from realign.core.params_file import check
 from realign.core.work import Work
 from realign.embedders.texts import text_vectors
 from realign.labellers.check import check as measure

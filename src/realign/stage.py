@@ -31,7 +31,7 @@ from typing import Any, TypeAlias, get_type_hints
 
 import pandas as pd
 
-from realign.core import artifacts, environment, params
+from realign.core import artifacts, environment, params, params_file
 from realign.core.artifacts import ARTIFACTS
 from realign.core.errors import UserError
 from realign.core.work import Tally, Work
@@ -99,7 +99,7 @@ def execute(name: str, root: Path, item: Item = ()) -> None:
     """
     started = time.time()
     stage = module(name)
-    everything = params.load(root / params.PARAMS_FILE)
+    everything = params_file.load(root / params_file.PARAMS_FILE)
     settings = stage.Settings(**{
         field: everything.section(key) for field, key in _keys(stage.Settings).items()
     })  # fmt: skip

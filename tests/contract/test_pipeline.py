@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from realign import stage
-from realign.core import params
+from realign.core import params, params_file
 from realign.core.artifacts import ARTIFACTS
 
 HOME = Path(__file__).parents[2]
@@ -129,7 +129,7 @@ def test_demo_profile_names_every_key_of_params() -> None:
     yaml = YAML(typ="safe")
     mine, demo = (yaml.load((HOME / name).read_text()) for name in ("params.yaml", "profiles/demo.yaml"))
     assert _leaves(mine) == _leaves(demo)
-    assert params.check(demo, "profiles/demo.yaml")
+    assert params_file.check(demo, "profiles/demo.yaml")
 
 
 def _leaves(tree: Any, prefix: str = "") -> set[str]:

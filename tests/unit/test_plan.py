@@ -5,7 +5,7 @@ import pytest
 from unit_builders import raw_params, world
 
 from realign import plan
-from realign.core import params, schemas
+from realign.core import params_file, schemas
 from realign.core.artifacts import ARTIFACTS, write_table
 from realign.quality import gate
 
@@ -30,7 +30,7 @@ def priced(root, strategy="easy"):
     raw = raw_params() | {"strategy": strategy, "audit": []}
     raw["validate"] |= {"min_rows": 2, "max_share_dropped": 0.99, "near_duplicate": 1.0}
     raw["select"]["implicit"]["reward"] = "base"
-    return {row["strategy"]: row for row in plan.run(root, params.check(raw), None, 0)["strategies"]}
+    return {row["strategy"]: row for row in plan.run(root, params_file.check(raw), None, 0)["strategies"]}
 
 
 def test_what_picks_by_rewards_is_priced_where_there_are_some(project):

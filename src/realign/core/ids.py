@@ -12,12 +12,12 @@ import numpy as np
 Message = dict[str, str]
 
 _HEX = 20  # 80 bits: a collision among 10 million ids has a chance of about 4e-11
+_canonical = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
 def digest(*parts: str) -> str:
     """The first 20 hex digits of the sha256 of `parts`; no two lists of parts read alike."""
-    payload = json.dumps(parts, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(payload.encode()).hexdigest()[:_HEX]
+    return hashlib.sha256(_canonical(parts).encode()).hexdigest()[:_HEX]
 
 
 def prompt_id(messages: Iterable[Message]) -> str:

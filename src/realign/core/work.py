@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import pandas as pd
 
 from realign.core.errors import UserError, listing
 from realign.core.ids import digest, file_digest, folder_digest
+from realign.core.progress import progress
 from realign.core.rowstore import RowStore
 from realign.core.schemas import QUARANTINE
 
@@ -48,6 +49,39 @@ class Work:
         rooms = ("core", "models", "embedders", "labellers")
         made_by = self._makers(rooms, ("torch", "transformers", "peft", "sentence-transformers"))
         return RowStore(self._root / "rows" / f"{self._stage}.sqlite", made_by)
+
+    def kept(
+        self,
+        keys: Sequence[str],
+        compute: Callable[[list[int]], Iterator[Mapping[int, bytes]]],
+        what: str,
+        unit: str,
+    ) -> list[bytes]:
+        """The row of each key: found, or else computed and kept batch by batch, so that a kill loses one batch.
+
+        Args:
+            keys: name everything that a row depends on; may repeat. Shape (n,).
+            compute: takes the places in `keys` of the rows to compute, each distinct key once, and yields
+                finished batches, {index into these places: row}; not called where every row is known.
+            what: for the progress bar.
+            unit: what a row is of, in the plural.
+        """
+        first: dict[str, int] = {}
+        for place, key in enumerate(keys):
+            first.setdefault(key, place)
+        store = self.rows()
+        known = store.get(first)
+        todo = [place for key, place in first.items() if key not in known]
+        if todo:
+            bar = progress(len(first), what, unit, done=len(first) - len(todo))
+            for batch in compute(todo):
+                rows = {keys[todo[at]]: row for at, row in batch.items()}
+                store.put(rows)
+                known |= rows
+                bar.update(len(rows))
+            bar.close()
+        store.close()
+        return [known[key] for key in keys]
 
     def ledger(self) -> Path:
         """The ledger of every verdict ever paid for, while work is under way."""

@@ -10,7 +10,6 @@ import numpy as np
 
 from realign.core import ids
 from realign.core.batching import fixed_batches
-from realign.core.progress import progress
 from realign.core.work import Work
 from realign.models.padding import padded
 
@@ -72,20 +71,13 @@ def vectors(
         tokens_per_batch: tokens a batch may hold, padding included.
         work: keeps what is known.
     """
-    keys = {text: ids.digest(fingerprint, text) for text in texts}
-    store = work.rows()
-    known = store.get(keys.values())
-    todo = [text for text, key in keys.items() if key not in known]
-    if todo:
-        bar = progress(len(keys), "embed", "texts", done=len(keys) - len(todo))
-        for batch in encode(load(), todo, tokens_per_batch):
-            rows = {keys[todo[at]]: vector.astype("<f4").tobytes() for at, vector in batch.items()}
-            store.put(rows)
-            known |= rows
-            bar.update(len(rows))
-        bar.close()
-    store.close()
-    return [np.frombuffer(known[keys[text]], dtype="<f4") for text in texts]
+
+    def compute(places: list[int]) -> Iterator[dict[int, bytes]]:
+        for batch in encode(load(), [texts[place] for place in places], tokens_per_batch):
+            yield {at: vector.astype("<f4").tobytes() for at, vector in batch.items()}
+
+    kept = work.kept([ids.digest(fingerprint, text) for text in texts], compute, "embed", "texts")
+    return [np.frombuffer(row, dtype="<f4") for row in kept]
 
 
 def masked_mean(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

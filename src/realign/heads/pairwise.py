@@ -48,7 +48,7 @@ class Head:
         self, vectors_a: np.ndarray, vectors_b: np.ndarray, log_length_ratio: np.ndarray | None = None
     ) -> np.ndarray:
         """Predicted quality of a minus that of b, in the target's units. (n, d), (n, d), (n,) -> (n,)."""
-        found = (vectors_a - vectors_b) @ self.weights
+        found = vectors_a @ self.weights - vectors_b @ self.weights
         if log_length_ratio is not None:
             found = found + self.length * log_length_ratio
         return np.asarray(np.round(found, _DECIMALS) + 0.0)

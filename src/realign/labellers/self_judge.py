@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy.special import expit
@@ -12,7 +12,7 @@ from realign.core.ids import Message
 from realign.labellers.verdicts import Question, Verdicts, by_gap
 from realign.models.chat import completion_tokens
 from realign.models.load import load_causal, window
-from realign.models.logprobs import completion_logprobs
+from realign.models.logprobs import logprob_batches
 
 _TOKENS_PER_BATCH = 8192
 _LONGEST = 4096
@@ -27,45 +27,44 @@ def self_judge(question: Question) -> Verdicts:
     p_a = sigmoid(R / label.temperature). A gap of at most `label.tie_gap` nats is a tie. No annotator is
     asked, and each response is scored by itself, so there is no order that could matter.
     """
-    pairs, settings = question.pairs, question.settings
-    shifts = _shifts(question, [*pairs["messages"], *pairs["messages"]], [*pairs["text_a"], *pairs["text_b"]])
-    gap = np.clip(shifts[: len(pairs)] - shifts[len(pairs) :], -_CLIP, _CLIP)
+    settings = question.settings
+    shift_a, shift_b = _shifts(question)
+    gap = np.clip(shift_a - shift_b, -_CLIP, _CLIP)
     name = f"self_judge (contrastive log-probabilities, temperature {settings.temperature:g})"
     return Verdicts(by_gap(gap, settings.tie_gap), expit(gap / settings.temperature), name)
 
 
-def _shifts(question: Question, messages: Sequence[str], texts: Sequence[str]) -> np.ndarray:
-    """ln p(text | x+) - ln p(text | x-), in nats, each distinct one computed once, ever. Shape (n,)."""
-    told = question.settings.self_judge
-    model_id = ids.folder_digest(question.base)
-    keys = [
-        ids.digest("shift", model_id, told.positive, told.negative, m, t)
-        for m, t in zip(messages, texts, strict=True)
+def _shifts(question: Question) -> np.ndarray:
+    """ln p(text | x+) - ln p(text | x-) in nats, of text_a and text_b. Each sum is computed once, ever. Shape (2, n)."""
+    pairs, told = question.pairs, question.settings.self_judge
+    asked = [
+        (instruction, messages, text)
+        for instruction in (told.positive, told.negative)
+        for side in ("text_a", "text_b")
+        for messages, text in zip(pairs["messages"], pairs[side], strict=True)
     ]
-    store = question.work.rows()
-    known = store.get(set(keys))
-    todo = {key: (m, t) for key, m, t in zip(keys, messages, texts, strict=True) if key not in known}
-    if todo:
+
+    def compute(places: list[int]) -> Iterator[dict[int, bytes]]:
         model, tokenizer = load_causal(question.base)
-        sums = [
-            completion_logprobs(
-                model,
-                [
-                    completion_tokens(tokenizer, instructed(ids.load_messages(m), instruction), t)
-                    for m, t in todo.values()
-                ],
-                max_length=window(model, _LONGEST),
-                tokens_per_batch=_TOKENS_PER_BATCH,
-                pad=int(tokenizer.pad_token_id),
-                what=f"self_judge: {which} instruction",
-            )
-            for which, instruction in (("positive", told.positive), ("negative", told.negative))
+        completions = [
+            completion_tokens(tokenizer, instructed(ids.load_messages(messages), instruction), text)
+            for instruction, messages, text in (asked[place] for place in places)
         ]
-        found = {key: repr(float(x)).encode() for key, x in zip(todo, sums[0] - sums[1], strict=True)}
-        store.put(found)
-        known |= found
-    store.close()
-    return np.array([float(known[key]) for key in keys])
+        batches = logprob_batches(
+            model,
+            completions,
+            max_length=window(model, _LONGEST),
+            tokens_per_batch=_TOKENS_PER_BATCH,
+            pad=int(tokenizer.pad_token_id),
+        )
+        for batch in batches:
+            yield {row: sums.astype("<f8").tobytes() for row, sums in batch.items()}
+
+    model_id = ids.folder_digest(question.base)
+    keys = [ids.digest("instructed", model_id, *one) for one in asked]
+    kept = b"".join(question.work.kept(keys, compute, "self_judge", "responses"))
+    positive, negative = np.frombuffer(kept, dtype="<f8").reshape(2, 2, len(pairs))
+    return np.asarray(positive - negative)
 
 
 def instructed(messages: Sequence[Message], instruction: str) -> list[Message]:

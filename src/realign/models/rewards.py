@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,6 @@ import numpy as np
 from realign.core import ids
 from realign.core.batching import fixed_batches
 from realign.core.params import Model
-from realign.core.progress import progress
 from realign.core.work import Work
 from realign.models.chat import inert_turns
 from realign.models.load import load_reward, window
@@ -35,39 +34,28 @@ def rewards(model: Model, messages: Sequence[str], texts: Sequence[str], work: W
     keys = [
         ids.digest(str(model.name), str(model.revision), m, t) for m, t in zip(messages, texts, strict=True)
     ]
-    store = work.rows()
-    known = store.get(set(keys))
-    todo = {key: (m, t) for key, m, t in zip(keys, messages, texts, strict=True) if key not in known}
-    if todo:
-        known |= _compute(model, todo, store.put)
-    store.close()
-    return np.array([float(known[key]) for key in keys])
+
+    def compute(places: list[int]) -> Iterator[dict[int, bytes]]:
+        for batch in _batches(model, [(messages[at], texts[at]) for at in places]):
+            yield {row: repr(reward).encode() for row, reward in batch.items()}
+
+    return np.array([float(row) for row in work.kept(keys, compute, "reward", "responses")])
 
 
-def _compute(
-    model: Model, todo: Mapping[str, tuple[str, str]], put: Callable[[Mapping[str, bytes]], None]
-) -> dict[str, bytes]:
+def _batches(model: Model, asked: Sequence[tuple[str, str]]) -> Iterator[dict[int, float]]:
     import torch
 
     classifier, tokenizer = load_reward(model)
-    names = list(todo)
-    tokens = [_tokens(tokenizer, *todo[name]) for name in names]
+    tokens = [_tokens(tokenizer, *one) for one in asked]
     longest = window(classifier, _LONGEST)
     tokens = [t[-longest:] for t in tokens]
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
     classifier.config.pad_token_id = pad
-    known: dict[str, bytes] = {}
-    bar = progress(len(names), "reward", "responses")
     for batch in fixed_batches([len(t) for t in tokens], _TOKENS_PER_BATCH, longest):
         input_ids, mask = (t.to(classifier.device) for t in padded(batch, tokens, pad))
         with torch.inference_mode():
             logits = classifier(input_ids=input_ids, attention_mask=mask).logits[:, 0]
-        finished = {names[row]: repr(float(logits[at])).encode() for at, row in enumerate(batch.rows)}
-        put(finished)
-        known |= finished
-        bar.update(len(finished))
-    bar.close()
-    return known
+        yield {row: float(logits[at]) for at, row in enumerate(batch.rows)}
 
 
 def _tokens(tokenizer: Any, messages: str, text: str) -> list[int]:

@@ -167,6 +167,7 @@ def replay(data: Scored, embeddings: pd.DataFrame, plan: Plan, known: Mapping[st
         free = [name for name in plan.strategies if settled(name, known, plan.options)]
         options = plan.options.model_copy(update={"budget": plan.budget})
         fixed = {name: choose(name, everything, known, options).pairs for name in free}
+        everything.pair_ids()  # once, and not again for each draw
     bar = progress(plan.draws, "replay", "draws")
     for number in range(plan.draws):
         seed = int(ids.uniform("draw", str(plan.seed), str(number)) * 2**31)

@@ -38,6 +38,7 @@ def strategies(found: Replayed, plan: Plan, how: Resampling) -> dict[str, Json]:
     - similarity_with_length: Spearman of a pick's similarity with its shorter response's length.
     """
     rows: dict[str, Json] = {}
+    main, *more = found.criteria
     for name in plan.strategies:
         figures = {key: _ratio(found, name, key, how) for key in SHOWN}
         shape = found.shapes[name][~np.isnan(found.shapes[name][:, 0])]
@@ -46,11 +47,13 @@ def strategies(found: Replayed, plan: Plan, how: Resampling) -> dict[str, Json]:
         rows[name] = {
             "labels": round(found.labels[name], 1),
             "figures": _plain(figures),
-            "errors": _plain({c: ratio_of_means(*_columns(found, name, c), how) for c in found.criteria}),
+            "errors": _plain(
+                {main: figures["label_error"]}
+                | {c: ratio_of_means(*_columns(found, name, c), how) for c in more}
+            ),
             "against_random": _plain(differences),
         }
     others = [name for name in plan.strategies if name != BASELINE]
-    main = found.criteria[0]
     p = [equal_ratios(*_columns(found, n, main), *_columns(found, BASELINE, main), how.seed) for n in others]
     for name, plain, corrected in zip(others, p, holm(p), strict=True):
         rows[name] |= {"p": plain, "p_holm": corrected}

@@ -49,7 +49,7 @@ def pilot(
     while len(found) < size:
         taught = ask(found) if len(found) and options.by != CHANCE else None
         strategy = known[options.by if taught else CHANCE]
-        order = np.where(sound, strategy(replace(pool, lessons=taught)), np.inf)
+        order = np.where(sound, strategy(replace(pool, lessons=taught) if taught else pool), np.inf)
         first = sound & (choices(pool, order) == 1) & ~np.isin(pool.prompt, pool.prompt[found])
         pairs = np.flatnonzero(first)
         more = pairs[np.argsort(turn[pool.prompt[pairs]])][: min(step, size - len(found))]

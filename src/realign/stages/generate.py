@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ import pandas as pd
 from realign.core import ids, schemas
 from realign.core.errors import UserError
 from realign.core.params import Generate, Validate
-from realign.core.progress import progress
 from realign.core.work import Quarantine, Tally, Work, require_rows
 from realign.models.chat import inert, prompt_tokens
 from realign.models.load import load_causal
@@ -126,31 +126,24 @@ def _sampled(
     options = settings.generate
     shape = (str(options.temperature), str(options.top_p), str(options.max_new_tokens))
     wanted = [(prompt, k) for prompt in prompts for k in range(options.k)]
-    keys = {row: ids.digest(base, *shape, str(settings.seed), row[0], str(row[1])) for row in wanted}
-    store = work.rows()
-    known = store.get(keys.values())
-    todo = [row for row in wanted if keys[row] not in known]
-    rows = [
-        SamplingRow(
-            prompts[prompt],
-            ids.uniforms(options.max_new_tokens, "sample", str(settings.seed), prompt, str(k)),
-        )
-        for prompt, k in todo
-    ]
-    bar = progress(len(wanted), "generate", "responses", done=len(wanted) - len(todo))
-    for batch in sample(model, tokenizer, rows, options):
-        finished = {
-            keys[todo[at]]: json.dumps([s.text, s.finish, s.tokens], ensure_ascii=False).encode()
-            for at, s in batch.items()
-        }
-        store.put(finished)
-        known |= finished
-        bar.update(len(finished))
-    bar.close()
-    store.close()
+    seed = str(settings.seed)
+
+    def compute(places: list[int]) -> Iterator[dict[int, bytes]]:
+        rows = [
+            SamplingRow(prompts[prompt], ids.uniforms(options.max_new_tokens, "sample", seed, prompt, str(k)))
+            for prompt, k in (wanted[place] for place in places)
+        ]
+        for batch in sample(model, tokenizer, rows, options):
+            yield {
+                at: json.dumps([s.text, s.finish, s.tokens], ensure_ascii=False).encode()
+                for at, s in batch.items()
+            }
+
+    keys = [ids.digest(base, *shape, seed, prompt, str(k)) for prompt, k in wanted]
+    kept = work.kept(keys, compute, "generate", "responses")
     table = []
-    for prompt, k in wanted:
-        text, finish, tokens = json.loads(known[keys[(prompt, k)]])
+    for (prompt, k), row in zip(wanted, kept, strict=True):
+        text, finish, tokens = json.loads(row)
         table.append((prompt, ids.response_id(prompt, text), k, text, "policy", finish, tokens))
     return pd.DataFrame(table, columns=schemas.RESPONSES.names)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ import pandas as pd
 from realign.core import ids, schemas
 from realign.core.errors import UserError
 from realign.core.params import Generate, Implicit
-from realign.core.progress import progress
 from realign.core.work import Work
 
 _KEY = "select.implicit.adapter"
@@ -103,18 +102,11 @@ def _known_sums(
     """The sums of `logprob_batches`, each kept as soon as its batch is finished. Shape (n, 1 or 2)."""
     from realign.models.logprobs import logprob_batches
 
-    store = work.rows()
-    known = store.get(keys)
-    todo = [at for at, key in enumerate(keys) if key not in known]
-    bar = progress(len(keys), "rewards", "responses", done=len(keys) - len(todo))
-    for batch in logprob_batches(model, [completions[at] for at in todo], **how):
-        finished = {keys[todo[row]]: sums.astype("<f8").tobytes() for row, sums in batch.items()}
-        store.put(finished)
-        known |= finished
-        bar.update(len(finished))
-    bar.close()
-    store.close()
-    kept = b"".join(known[key] for key in keys)
+    def compute(places: list[int]) -> Iterator[dict[int, bytes]]:
+        for batch in logprob_batches(model, [completions[at] for at in places], **how):
+            yield {row: sums.astype("<f8").tobytes() for row, sums in batch.items()}
+
+    kept = b"".join(work.kept(keys, compute, "rewards", "responses"))
     return np.frombuffer(kept, dtype="<f8").reshape(len(keys), 2 if how["reference"] else 1)
 
 

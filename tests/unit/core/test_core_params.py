@@ -3,7 +3,7 @@
 import pytest
 from unit_builders import ROOT, raw_params
 
-from realign.core import params
+from realign.core import params, params_file
 from realign.core.artifacts import ARTIFACTS
 from realign.core.errors import UserError
 
@@ -26,27 +26,27 @@ def edited(changes):
 def problems(raw):
     """The lines of the one message; the first line counts them."""
     with pytest.raises(UserError) as refusal:
-        params.check(raw)
+        params_file.check(raw)
     head, *lines = str(refusal.value).splitlines()
     assert head == f"params.yaml cannot be used ({len(lines)} problem(s)):"
     return [line.removeprefix("  - ") for line in lines]
 
 
 def test_the_shipped_file_loads():
-    found = params.load(ROOT / "params.yaml")
+    found = params_file.load(ROOT / "params.yaml")
     assert found.seed >= 0
     assert found.section("validate") is found.validation
     assert found.section("seed") == found.seed
 
 
 def test_the_embedded_default_needs_no_hub():
-    found = params.check(raw_params())
+    found = params_file.check(raw_params())
     sections = [getattr(found, name) for name in type(found).model_fields]
     assert [s.hub_names() for s in sections if isinstance(s, params.Section)] == [[]] * 11
 
 
 def test_a_checked_file_cannot_be_changed_any_more():
-    found = params.check(raw_params())
+    found = params_file.check(raw_params())
     with pytest.raises(ValueError, match="frozen"):
         found.train.beta = 0.2
 
@@ -141,7 +141,7 @@ def test_infinite_numbers_are_refused():
 
 
 def test_whole_numbers_serve_where_a_fraction_is_asked():
-    assert params.check(edited({"train.beta": 1})).train.beta == 1.0
+    assert params_file.check(edited({"train.beta": 1})).train.beta == 1.0
 
 
 def test_a_long_wrong_value_is_cut():
@@ -260,11 +260,11 @@ def test_a_branch_pins_nothing(changes, key):
 
 
 def test_what_is_not_used_need_not_be_pinned_and_a_folder_is_told_its_digest_later(tmp_path):
-    assert params.check(edited({"base.model": MOVING, "embed.model": MOVING}))
+    assert params_file.check(edited({"base.model": MOVING, "embed.model": MOVING}))
     folder = {"name": str(tmp_path), "revision": "?"}
-    assert params.check(edited({"embed.method": "sentence_transformer", "embed.model": folder}))
+    assert params_file.check(edited({"embed.method": "sentence_transformer", "embed.model": folder}))
     elsewhere = {"name": "models/encoder", "revision": "0123456789abcdef0123"}
-    assert params.check(edited({"embed.method": "sentence_transformer", "embed.model": elsewhere}))
+    assert params_file.check(edited({"embed.method": "sentence_transformer", "embed.model": elsewhere}))
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_what_is_not_used_need_not_be_pinned_and_a_folder_is_told_its_digest_lat
     ],
 )
 def test_what_works_together_is_accepted(changes):
-    assert params.check(edited(changes))
+    assert params_file.check(edited(changes))
 
 
 def test_all_problems_stand_in_one_message():
@@ -316,7 +316,7 @@ def test_wrong_values_and_impossible_combinations_stand_in_one_message():
 @pytest.mark.parametrize("raw", [None, [], "text", 5])
 def test_a_file_without_sections_is_refused(raw):
     with pytest.raises(UserError, match=r"params\.yaml must hold sections"):
-        params.check(raw)
+        params_file.check(raw)
 
 
 def test_keys_that_are_no_text_are_refused():
@@ -331,7 +331,7 @@ def test_the_adapter_that_a_run_may_not_read_is_the_one_that_it_writes():
 
 def test_an_absent_file_says_where_it_belongs(tmp_path):
     with pytest.raises(UserError, match=r"params\.yaml is not there.*git checkout params\.yaml"):
-        params.load(tmp_path / "params.yaml")
+        params_file.load(tmp_path / "params.yaml")
 
 
 @pytest.mark.parametrize("content", [b"a: [", b"a: 1\na: 2\n", b"\xff\xfe", b"a: !!python/name:os.system x"])
@@ -339,7 +339,7 @@ def test_a_broken_file_is_one_message(tmp_path, content):
     path = tmp_path / "params.yaml"
     path.write_bytes(content)
     with pytest.raises(UserError, match="is not valid YAML"):
-        params.load(path)
+        params_file.load(path)
 
 
 @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ def test_an_experiment_without_its_baseline_or_with_an_arm_twice_is_refused():
     raw = raw_params()
     raw["compare"] |= {"strategies": ["easy", "hard"], "budgets": [50, 50]}
     with pytest.raises(UserError) as told:
-        params.check(raw)
+        params_file.check(raw)
     assert "compare.baseline: random" in str(told.value)
     assert "compare.budgets: names one twice" in str(told.value)
 
@@ -377,7 +377,7 @@ def test_an_experiment_without_its_baseline_or_with_an_arm_twice_is_refused():
 def test_arms_are_every_strategy_with_every_budget_and_seed():
     raw = raw_params()
     raw["compare"] |= {"strategies": ["easy", "random"], "budgets": [50, 100], "seeds": [1]}
-    found = params.check(raw)
+    found = params_file.check(raw)
     assert [tuple(arm) for arm in found.compare.arms()] == [
         ("easy", 50, 1), ("easy", 100, 1), ("random", 50, 1), ("random", 100, 1),
     ]  # fmt: skip

@@ -85,6 +85,26 @@ def test_each_stage_has_rows_of_its_own(tmp_path):
     assert Work(tmp_path, "label").rows().get(["a"]) == {}
 
 
+def test_kept_rows_are_computed_once_each_and_survive_a_kill(tmp_path):
+    work, asked = Work(tmp_path, "embed"), []
+
+    def compute(places):
+        asked.append(places)
+        for at, place in enumerate(places):
+            if len(asked) == 1 and at == 2:
+                raise KeyboardInterrupt
+            yield {at: f"row {place}".encode()}
+
+    with pytest.raises(KeyboardInterrupt):
+        work.kept(["a", "b", "a", "c", "d"], compute, "embed", "texts")
+    assert work.kept(["d", "c", "a", "b", "c"], compute, "embed", "texts") == [
+        b"row 0", b"row 1", b"row 0", b"row 1", b"row 1",
+    ]  # fmt: skip
+    assert asked == [[0, 1, 3, 4], [0, 1]]
+    work.kept(["a", "d"], compute, "embed", "texts")
+    assert len(asked) == 2
+
+
 @pytest.mark.parametrize("what", ["models/load.py", "stages/train.py", "library", "device"])
 def test_rows_and_checkpoints_are_those_of_the_code_the_libraries_and_the_device(tmp_path, monkeypatch, what):
     work = Work(tmp_path, "train")

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from unit_builders import ROOT
 
 from flows import settings
-from realign.core import params
+from realign.core import params_file
 from realign.core.errors import UserError
 
 PROFILES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
@@ -66,7 +66,7 @@ def test_every_profile_over_the_default_checks_out_and_keeps_comments_and_order(
     settings.write(
         project, name, [f"label.reward_model.revision={COMMIT}"] if name.startswith("hub-") else []
     )
-    found = params.load(project / "params.yaml").model_dump(by_alias=True)
+    found = params_file.load(project / "params.yaml").model_dump(by_alias=True)
 
     def holds(values, place):
         for key, wanted in values.items():
@@ -181,7 +181,7 @@ def test_values_are_typed_and_read_back_as_they_were_given(project, assignment, 
     found = value(project, assignment.partition("=")[0])
     assert found == typed
     assert type(found) is type(typed)
-    assert params.load(project / "params.yaml")
+    assert params_file.load(project / "params.yaml")
 
 
 def test_a_changed_list_stays_on_its_line(project):

@@ -8,7 +8,7 @@ import pytest
 from unit_builders import ROOT, section
 
 from realign import stage
-from realign.core import params, schemas
+from realign.core import params_file, schemas
 from realign.core.artifacts import ARTIFACTS, read_table, write_table
 from realign.core.errors import LabelsMissing, Transient, UserError, ValidationFailed
 from realign.core.params import Arm
@@ -199,7 +199,7 @@ def grid(project, **values):
     from flows import settings
 
     settings.write(project, None, [f"compare.{key}={value}" for key, value in values.items()])
-    return params.load(project / "params.yaml")
+    return params_file.load(project / "params.yaml")
 
 
 def test_a_table_in_parts_is_written_and_read_by_item_or_whole(project):
