@@ -9,7 +9,7 @@ import pytest
 from replay_builders import write
 from unit_builders import raw_params
 
-from realign.core import params as parameters
+from realign.core import params_file
 from realign.core.errors import UserError
 from realign.core.work import Work
 from realign.embedders import packaged as packages
@@ -19,7 +19,7 @@ from realign.replay.run import Request, run, shown
 from realign.report import replay_page
 from realign.selection import registry
 
-PARAMS = parameters.check(raw_params())
+PARAMS = params_file.check(raw_params())
 
 
 def asked(path, **changes):
@@ -145,11 +145,11 @@ def test_a_mixture_that_picks_by_rewards_is_left_out_unless_it_is_named(project)
     for part, there in (("hard", True), ("implicit_margin", False)):
         raw = raw_params()
         raw["select"]["mix"] = {"easy": 0.5, part: 0.5}
-        assert ("mix" in shown(parameters.check(raw), registry())) == there
+        assert ("mix" in shown(params_file.check(raw), registry())) == there
     with pytest.raises(UserError, match=r"^mix: picks by a policy's own reward"):
         run(
             project,
-            parameters.check(raw),
+            params_file.check(raw),
             asked(write(project / "mine.jsonl.gz", prompts=30), strategies=("mix",)),
         )
 
