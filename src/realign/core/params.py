@@ -165,6 +165,7 @@ class Select(Section):
     mid: Annotated[list[Share], Field(min_length=2, max_length=2)]
     matched_length: Annotated[float, Field(ge=1)]
     length_bound: Positive
+    surface: bool
     pilot: Pilot
     implicit: Implicit
 

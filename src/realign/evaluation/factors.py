@@ -6,7 +6,6 @@ tau(f) = (concordant - discordant) / all decided pairs. 1: the winner always has
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,45 +13,23 @@ import numpy as np
 import pandas as pd
 
 from realign.core import ids
-from realign.core.text import REFUSAL
+from realign.core.surface import SURFACE, words
 from realign.statistics.intervals import Resampling, mean
-
-_SENTENCE = re.compile(r"[.!?]+(?:\s|$)")
-_ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+", re.MULTILINE)
-_HEDGE = re.compile(
-    r"\b(?:perhaps|maybe|might|could be|possibly|probably|likely|seems?|appears?|i think|i believe|i guess|"
-    r"not sure|in my opinion|it depends)\b",
-    re.IGNORECASE,
-)
-_WORD = re.compile(r"\w+")
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.lower())
 
 
 def _overlap(text: str, prompt: str) -> float:
-    asked = set(_words(prompt))
-    return len(asked & set(_words(text))) / len(asked) if asked else 0.0
+    asked = set(words(prompt))
+    return len(asked & set(words(text))) / len(asked) if asked else 0.0
 
 
-def _readability(text: str, _: str) -> float:
-    """Automated Readability Index (Senter and Smith 1967): the school year that can read it."""
-    words = _words(text)
-    if not words:
-        return 0.0
-    sentences = max(1, len(_SENTENCE.findall(text)))
-    return 4.71 * sum(map(len, words)) / len(words) + 0.5 * len(words) / sentences - 21.43
+def _alone(count: Callable[[str], float]) -> Callable[[str, str], float]:
+    return lambda text, _: count(text)
 
 
 FACTORS: Mapping[str, Callable[[str, str], float]] = {
-    "words": lambda text, _: len(_words(text)),
-    "sentences": lambda text, _: len(_SENTENCE.findall(text)),
-    "list items": lambda text, _: len(_ITEM.findall(text)),
-    "hedges": lambda text, _: len(_HEDGE.findall(text)),
-    "opens as a refusal": lambda text, _: float(bool(REFUSAL.match(text))),
+    "words": lambda text, _: len(words(text)),
+    **{name: _alone(count) for name, count in SURFACE.items()},
     "words of the prompt": _overlap,
-    "reading level": _readability,
 }
 """A number for (response, last user turn); more of it is larger."""
 

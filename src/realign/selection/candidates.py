@@ -11,6 +11,7 @@ import pandas as pd
 from realign.core import ids
 from realign.core.errors import UserError
 from realign.core.params import Select
+from realign.core.surface import surface
 from realign.heads import pairwise
 from realign.selection.lessons import Lessons
 from realign.selection.vectors import directions
@@ -27,6 +28,7 @@ class Candidates:
         prompt: index into prompt_ids for each pair. Shape (P,).
         responses: response ids, sorted by prompt and id. Shape (R,).
         vectors: L2-normalised, float64. Shape (R, d).
+        texts: of the responses. Shape (R,).
         tokens: length of each response, at least 1. Shape (R,).
         first: index of the pair's first response. Shape (P,).
         second: index of its second response. Shape (P,).
@@ -41,6 +43,7 @@ class Candidates:
     prompt: np.ndarray
     responses: np.ndarray
     vectors: np.ndarray
+    texts: np.ndarray
     tokens: np.ndarray
     first: np.ndarray
     second: np.ndarray
@@ -136,19 +139,22 @@ class Candidates:
                 "margin, uncertainty, dcrm and their like learn from labels, and no pair is labelled yet. Set "
                 "select.pilot.prompts above 0, or name another strategy"
             )
-        known = self.lessons
+        known, both = self.lessons, self.options.surface
         return pairwise.cross_fit(
-            known.vectors_a,
-            known.vectors_b,
+            np.hstack([known.vectors_a, known.surface_a]) if both else known.vectors_a,
+            np.hstack([known.vectors_b, known.surface_b]) if both else known.vectors_b,
             known.target,
             known.prompt_ids,
             known.log_length_ratio if length_free or covariate else None,
             covariate=covariate,
+            columns=(known.vectors_a.shape[1], known.surface_a.shape[1]) if both else None,
         )
 
     def _sides(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        prompts = self.prompt_ids[self.prompt]
-        return self.vectors[self.first], self.vectors[self.second], prompts, self.log_length_ratio
+        prompts, seen = self.prompt_ids[self.prompt], self.vectors
+        if self.options.surface:
+            seen = np.hstack([seen, surface(self.texts)])
+        return seen[self.first], seen[self.second], prompts, self.log_length_ratio
 
 
 def candidates(
@@ -188,6 +194,7 @@ def candidates(
         prompt=np.concatenate(prompt)[order],
         responses=rows["response_id"].to_numpy(dtype=str),
         vectors=vectors,
+        texts=rows["text"].to_numpy(dtype=object),
         tokens=np.maximum(rows["tokens"].to_numpy(), 1),
         first=one,
         second=other,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from realign.core.surface import surface
 from realign.selection.vectors import directions
 
 _SAYS = {"a": 1.0, "b": -1.0, "tie": 0.0, "both_bad": 0.0}
@@ -19,6 +20,8 @@ class Lessons:
     Attributes:
         vectors_a: L2-normalised. Shape (n, d).
         vectors_b: L2-normalised. Shape (n, d).
+        surface_a: what can be counted in a (core.surface). Shape (n, c).
+        surface_b: what can be counted in b. Shape (n, c).
         target: 1 where a won, -1 where b did, 0 for a tie. Shape (n,).
         prompt_ids: shape (n,).
         log_length_ratio: ln(tokens of a / tokens of b). Shape (n,).
@@ -26,6 +29,8 @@ class Lessons:
 
     vectors_a: np.ndarray
     vectors_b: np.ndarray
+    surface_a: np.ndarray
+    surface_b: np.ndarray
     target: np.ndarray
     prompt_ids: np.ndarray
     log_length_ratio: np.ndarray
@@ -46,11 +51,14 @@ def lessons(pilot: pd.DataFrame, responses: pd.DataFrame, embeddings: pd.DataFra
     rows = pilot[pilot["winner"].isin(list(_SAYS))].sort_values(["prompt_id", "response_a", "response_b"])
     if rows.empty:
         return None
-    tokens = responses.set_index("response_id")["tokens"].clip(lower=1)
+    known = responses.set_index("response_id")
+    tokens = known["tokens"].clip(lower=1)
     a, b = (tokens.reindex(rows[side]).to_numpy(dtype=float) for side in ("response_a", "response_b"))
     return Lessons(
         vectors_a=directions(embeddings, rows["response_a"]),
         vectors_b=directions(embeddings, rows["response_b"]),
+        surface_a=surface(known["text"].reindex(rows["response_a"])),
+        surface_b=surface(known["text"].reindex(rows["response_b"])),
         target=rows["winner"].map(_SAYS).to_numpy(dtype=float),
         prompt_ids=rows["prompt_id"].to_numpy(dtype=str),
         log_length_ratio=np.log(a / b),

@@ -15,7 +15,17 @@ PLAIN = "The answer is five. It is right."
 MORE = {
     "words": PLAIN + " And it goes on",
     "sentences": PLAIN + " Yes.",
+    "paragraphs": PLAIN + "\n\nYes.",
     "list items": PLAIN + "\n- one\n- two",
+    "commas": "The answer is, of course, five. It is right.",
+    "colons": "The answer is: five. It is right.",
+    "exclamation marks": "The answer is five! It is right!",
+    "digits": "The answer is 5. It is right.",
+    "ends a sentence": PLAIN,
+    "says I": "I say that the answer is five. It is right.",
+    "says you": "If you ask, the answer is five. It is right.",
+    "distinct words": "The answer is certainly five.",
+    "letters a word": "The result is seventeen. It is correct.",
     "hedges": "Perhaps the answer is five. It is right.",
     "opens as a refusal": "I'm sorry, the answer is five. It is right.",
     "words of the prompt": PLAIN + " Three plus two.",
@@ -26,7 +36,8 @@ MORE = {
 @pytest.mark.parametrize("name", FACTORS)
 def test_each_factor_sees_its_property(name):
     prompt = "What is two plus three?"
-    assert FACTORS[name](MORE[name], prompt) > FACTORS[name](PLAIN, prompt)
+    less = "The answer is five. It is right, and" if name == "ends a sentence" else PLAIN
+    assert FACTORS[name](MORE[name], prompt) > FACTORS[name](less, prompt)
     assert np.isfinite([FACTORS[name](text, prompt) for text in ("", "…", "1")]).all()
 
 

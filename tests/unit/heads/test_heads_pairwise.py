@@ -35,6 +35,16 @@ def test_soft_labels_and_ties_are_targets_as_they_are():
     assert pairwise.target(np.array([0.0, 0.5, 0.75, 1.0])).tolist() == [-1.0, 0.0, 0.5, 1.0]
 
 
+def test_a_kind_with_few_columns_weighs_as_much_as_one_with_many():
+    """Two columns beside six are worth what they are in plain ridge when each stands there three times."""
+    a, b, gap, _ = planted(300, d=8, noise=2.0)
+    thrice = [np.hstack([side[:, :6], *[side[:, 6:]] * 3]) for side in (a, b)]
+    one, other = pairwise.fit(a, b, np.sign(gap), columns=(6, 2)), pairwise.fit(*thrice, np.sign(gap))
+    assert one.alpha == other.alpha
+    np.testing.assert_allclose(one.gap(a, b), other.gap(*thrice), atol=2e-6)
+    assert np.abs(one.gap(a, b) - pairwise.fit(a, b, np.sign(gap)).gap(a, b)).max() > 1e-3
+
+
 def test_random_labels_teach_nothing_out_of_fold():
     a, b, _, names = planted(600)
     y = np.random.default_rng(9).choice([-1.0, 1.0], 600)
@@ -121,7 +131,7 @@ def test_length_as_a_covariate_gets_a_coefficient_without_penalty():
     ratio = (a - b)[:, 0] + random.normal(size=n)
     y = np.sign((a - b)[:, 1] + 0.7 * ratio + random.normal(size=n))
     head = pairwise.fit(a, b, y, ratio, covariate=True)
-    scale = np.sqrt(((a - b) ** 2).mean(0))
+    scale = np.sqrt((pairwise.without_length(a - b, ratio) ** 2).mean(0))
     x = np.column_stack([(a - b) / scale, ratio])
     penalty = np.diag([head.alpha] * d + [0.0])
     exact = np.linalg.solve(x.T @ x + penalty, x.T @ y)

@@ -42,7 +42,7 @@ def tables(vectors):
             rows.append((f"p{p:03d}", f"p{p:03d}r{r:03d}", 5))
             embedded.append((rows[-1][1], vector.astype("float32")))
     return (
-        pd.DataFrame(rows, columns=["prompt_id", "response_id", "tokens"]),
+        pd.DataFrame(rows, columns=["prompt_id", "response_id", "tokens"]).assign(text=""),
         pd.DataFrame(embedded, columns=["response_id", "vector"]),
     )
 

@@ -59,7 +59,7 @@ def clustered(sizes, seed=0):
                 )
                 vectors.append((id_, vector))
     return candidates(
-        pd.DataFrame(rows, columns=["prompt_id", "response_id", "tokens"]),
+        pd.DataFrame(rows, columns=["prompt_id", "response_id", "tokens"]).assign(text=""),
         pd.DataFrame(vectors, columns=["response_id", "vector"]), 7, section("select"),
     )  # fmt: skip
 

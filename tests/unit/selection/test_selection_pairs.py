@@ -44,7 +44,7 @@ def tables(counts, width=5, seed=0, decimals=None):
                 vector[0] += 10  # never zero
             rows.append((prompt, response, int(random.integers(1, 50))))
             vectors.append((response, vector.astype("float32")))
-    responses = pd.DataFrame(rows, columns=["prompt_id", "response_id", "tokens"])
+    responses = pd.DataFrame(rows, columns=["prompt_id", "response_id", "tokens"]).assign(text="")
     return responses, pd.DataFrame(vectors, columns=["response_id", "vector"])
 
 

@@ -7,6 +7,7 @@ import pytest
 from test_selection_pairs import tables
 from unit_builders import section
 
+from realign.core.surface import SURFACE
 from realign.selection import pilot, registry
 from realign.selection.candidates import candidates
 from realign.selection.lessons import Lessons
@@ -30,7 +31,9 @@ class Teacher:
         pool = self.pool
         a, b = pool.vectors[pool.first[pairs]], pool.vectors[pool.second[pairs]]
         prompts = pool.prompt_ids[pool.prompt[pairs]]
-        return Lessons(a, b, np.sign(a[:, 0] - b[:, 0]), prompts, pool.log_length_ratio[pairs])
+        plain = np.zeros((len(pairs), len(SURFACE)))
+        target = np.sign(a[:, 0] - b[:, 0])
+        return Lessons(a, b, plain, plain, target, prompts, pool.log_length_ratio[pairs])
 
 
 def every(pool):

@@ -32,7 +32,7 @@ def planted(prompts=120, k=6, seed=0, length_in=1.0, noise=0.0):
             rows.append((f"p{p:03d}", id_, int(100 * np.exp(length)) + 1))
             vectors.append((id_, vector.astype("float32")))
             quality[id_] = vector[1] + length_in * length + noise * random.normal()
-    responses = pd.DataFrame(rows, columns=["prompt_id", "response_id", "tokens"])
+    responses = pd.DataFrame(rows, columns=["prompt_id", "response_id", "tokens"]).assign(text="")
     embeddings = pd.DataFrame(vectors, columns=["response_id", "vector"])
     pilot = pd.DataFrame(
         [
@@ -89,7 +89,7 @@ def test_whitening_undoes_a_direction_that_all_share():
     responses = pd.DataFrame(
         [(f"p{i // 4:03d}", f"r{i:04d}", 5) for i in range(200)],
         columns=["prompt_id", "response_id", "tokens"],
-    )
+    ).assign(text="")
     embeddings = pd.DataFrame({"response_id": responses["response_id"], "vector": list(skewed)})
     pool = candidates(responses, embeddings, 7, section("select"))
     whole = candidates(responses, embeddings.assign(vector=list(plain)), 7, section("select"))
@@ -117,6 +117,37 @@ def test_margin_finds_the_clear_pairs_and_uncertainty_the_doubtful_ones():
     assert clear > 1.6 * chance > 1.6 * 1.5 * doubtful
 
 
+def listed(surface):
+    """Quality is how many list items a text has; vectors and lengths say nothing. A pool, and its true gaps."""
+    random = np.random.default_rng(4)
+    responses, embeddings = tables([5] * 80, width=8, seed=4)
+    items = random.integers(0, 5, len(responses))
+    responses["text"] = ["\n".join(["Well", *["- one"] * count]) for count in items]
+    quality = dict(zip(responses["response_id"], items, strict=True))
+    pilot = taught_by(responses, quality)
+    known = lessons(pilot, responses, embeddings)
+    pool = candidates(responses, embeddings, 7, section("select", surface=surface), known)
+    truth = np.array([quality[r] for r in pool.responses])
+    return pool, np.abs(truth[pool.first] - truth[pool.second])
+
+
+def taught_by(responses, quality):
+    """The first two responses of each prompt, and which of them is better."""
+    sides = responses.groupby("prompt_id")["response_id"].agg(list)
+    pilot = pd.DataFrame([(p, r[0], r[1]) for p, r in sides.items()],
+                         columns=["prompt_id", "response_a", "response_b"])  # fmt: skip
+    lead = pilot["response_a"].map(quality) - pilot["response_b"].map(quality)
+    return pilot.assign(winner=np.where(lead > 0, "a", np.where(lead < 0, "b", "tie")))
+
+
+def test_heads_see_what_can_be_counted_in_a_text_where_they_are_told_to():
+    (seeing, gap), (blind, same) = listed(True), listed(False)
+    np.testing.assert_array_equal(gap, same)
+    most = np.array([gap[seeing.prompt == p].max() for p in range(80)]).mean()
+    assert gap[chosen(seeing, "margin")].mean() > 0.9 * most
+    assert gap[chosen(blind, "margin")].mean() < 0.7 * most
+
+
 def test_a_length_free_margin_looks_past_length():
     pool, _ = planted(length_in=2.0)
     apart = np.abs(pool.log_length_ratio)
@@ -142,7 +173,7 @@ def test_a_bounded_margin_is_the_best_that_keeps_the_bound():
     small = pool.prompt < 5
     few = candidates(
         pd.DataFrame({"prompt_id": pool.prompt_ids[pool.owner], "response_id": pool.responses,
-                      "tokens": pool.tokens})[pool.owner < 5],
+                      "tokens": pool.tokens, "text": pool.texts})[pool.owner < 5],
         pd.DataFrame({"response_id": pool.responses, "vector": list(pool.vectors)}),
         7, section("select"), pool.lessons,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from unit_builders import section, shuffled, world
 
 from realign.core import artifacts, ids, schemas
 from realign.core.errors import UserError
+from realign.core.surface import SURFACE, surface
 from realign.core.work import Work
 from realign.heads import pairwise
 from realign.selection.lessons import lessons
@@ -156,12 +157,13 @@ def piloted(tables):
     return found.assign(pair_id=[ids.pair_id(*row[:3]) for row in rows], p_a=0.5, labeller="test")
 
 
-def test_a_pilot_teaches_and_every_pair_says_what_the_head_predicts(tmp_path):
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_pilot_teaches_and_every_pair_says_what_the_head_predicts(counted, tmp_path):
     tables = world(train=30)
     inputs = select.Inputs(
         tables.prompts, tables.responses, tables.embeddings, NO_REWARDS, NO_PILOT, tmp_path
     )
-    settings = select.Settings(7, "margin", ["random"], section("select"))
+    settings = select.Settings(7, "margin", ["random"], section("select", surface=counted))
     work = Work(tmp_path, "select")
     with pytest.raises(UserError, match=r"select\.pilot\.prompts"):
         select.run(inputs, settings, work)
@@ -172,8 +174,18 @@ def test_a_pilot_teaches_and_every_pair_says_what_the_head_predicts(tmp_path):
     best = found.query("strategy == 'margin'")["predicted_gap"].abs()
     assert best.mean() > found.query("purpose == 'audit'")["predicted_gap"].abs().mean()
     taught = lessons(pilot, tables.responses, tables.embeddings)
-    head = pairwise.cross_fit(taught.vectors_a, taught.vectors_b, taught.target, taught.prompt_ids)
+    lessons_of = [taught.vectors_a, taught.vectors_b]
     sides = [directions(tables.embeddings, found[side]) for side in ("response_a", "response_b")]
+    kinds = None
+    if counted:
+        text = tables.responses.set_index("response_id")["text"]
+        lessons_of = [
+            np.hstack(both) for both in zip(lessons_of, [taught.surface_a, taught.surface_b], strict=True)
+        ]
+        counts = [surface(text[found[side]]) for side in ("response_a", "response_b")]
+        sides = [np.hstack(both) for both in zip(sides, counts, strict=True)]
+        kinds = (sides[0].shape[1] - len(SURFACE), len(SURFACE))
+    head = pairwise.cross_fit(*lessons_of, taught.target, taught.prompt_ids, columns=kinds)
     expected = head.gap(*sides, found["prompt_id"].to_numpy())
     np.testing.assert_allclose(found["predicted_gap"], expected, atol=2e-6)
     same = select.run(replace(inputs, pilot=shuffled(pilot)), settings, work).pairs
