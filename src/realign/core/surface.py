@@ -10,8 +10,8 @@ import numpy as np
 
 from realign.core.text import REFUSAL
 
-_SENTENCE = re.compile(r"[.!?]+(?:\s|$)")
-_ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+", re.MULTILINE)
+_SENTENCE = re.compile(r"[.!?](?=\s|$)")
+_ITEM = re.compile(r"^[ \t]*(?:[-*•]|\d+[.)])\s+", re.MULTILINE)
 _HEDGE = re.compile(
     r"\b(?:perhaps|maybe|might|could be|possibly|probably|likely|seems?|appears?|i think|i believe|i guess|"
     r"not sure|in my opinion|it depends)\b",

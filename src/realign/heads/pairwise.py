@@ -1,4 +1,4 @@
-"""A ridge head on differences of embeddings, trained on labelled pairs.
+"""A ridge head on differences of embeddings, or of other features, trained on labelled pairs.
 
     head = pairwise.cross_fit(vectors_a, vectors_b, target(p_a), prompt_ids)
     head.gap(vectors_a, vectors_b, prompt_ids)   # how much better a is; above 0: a

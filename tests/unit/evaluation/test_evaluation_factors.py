@@ -41,6 +41,14 @@ def test_each_factor_sees_its_property(name):
     assert np.isfinite([FACTORS[name](text, prompt) for text in ("", "…", "1")]).all()
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text", ["!" * 300_000, "\n" * 300_000, " " * 300_000, "1" * 300_000, "- \n" * 100_000]
+)
+def test_a_long_run_of_one_character_takes_no_long_time(text):
+    assert np.isfinite([count(text, text[:9]) for count in FACTORS.values()]).all()
+
+
 def tables(winner, gold=None):
     """Pairs whose response a has more hedges, b more words."""
     labels, pairs, responses, prompts = [], [], [], []

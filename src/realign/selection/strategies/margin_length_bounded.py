@@ -13,9 +13,9 @@ _HALVINGS = 50
 def margin_length_bounded(pool: Candidates) -> np.ndarray:
     """-(|p - 1/2| - m |ln(n_i / n_j)|), with the smallest m >= 0 that keeps the bound. Shape (P,).
 
-    p = sigmoid(s (w'(e_i - e_j) + b ln(n_i / n_j))) is the calibrated probability that i wins: 1/2 - |p - 1/2|
-    is the expected label error of a pair, and its sum is what this strategy makes small. Length is a
-    covariate of its own: what it says is not left to the embedding to express (heads.pairwise).
+    p = sigmoid(s (w'(x_i - x_j) + b ln(n_i / n_j))) is the calibrated probability that i wins, x as in margin:
+    1/2 - |p - 1/2| is the expected label error of a pair, and its sum is what this strategy makes small. Length
+    is a covariate of its own: what it says is not left to x to express (heads.pairwise).
 
     The bound: over one pick a prompt, the mean |ln(n_i / n_j)| is at most select.length_bound times that
     of all candidate pairs with equal weight for every prompt, which is what a random pick has on average.

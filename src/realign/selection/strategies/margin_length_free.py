@@ -10,5 +10,5 @@ NEEDS = ("labels",)
 
 
 def margin_length_free(pool: Candidates) -> np.ndarray:
-    """-|w'(e_i - e_j)|, w by ridge on labels less their regression on ln(n_a / n_b). Shape (P,)."""
+    """-|w'(x_i - x_j)|, x as in margin, w by ridge on labels less their regression on ln(n_a / n_b). Shape (P,)."""
     return np.asarray(-np.abs(pool.gap_length_free))
