@@ -102,10 +102,18 @@ def label_error(strategies: dict[str, Any]) -> str:
     return svg(draw, "label-error", height=0.6 + 0.45 * len(known))
 
 
-def factors(taus: dict[str, dict[str, Any]]) -> str:
+def strongest(audit: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
+    """The properties of a factor audit, by the largest |τ| that any strategy or labeller has, then by name."""
+    most: dict[str, float] = {}
+    for taus in (taus for sources in audit.values() for taus in sources.values()):
+        for name, tau in taus.items():
+            most[name] = max(most.get(name, 0.0), abs(tau["value"]) if tau else 0.0)
+    return sorted(most, key=lambda name: (-most[name], name))
+
+
+def factors(taus: dict[str, dict[str, Any]], names: Sequence[str]) -> str:
     """How far the winner has more of each property, a mark a strategy, with intervals; 0 is no preference."""
-    names = list(next(iter(taus.values()), {}))
-    if not names:
+    if not (taus and names):
         return ""
 
     def draw(figure: Figure) -> None:

@@ -95,6 +95,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     taus = metrics["factors"]["strategy"]
     by_strategy = {name: taus[name] for name in names if name in taus}
     metrics["factors"] = metrics["factors"] | {"strategy": by_strategy}
+    factors = charts.strongest(metrics["factors"])
     values = {
         "title": settings.report.title,
         "strategy": settings.strategy,
@@ -107,11 +108,11 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
             "training": charts.training(inputs.plot_training),
             "label_error": charts.label_error(metrics["strategies"]),
             "by_similarity": replay_charts.error_by_similarity(metrics["by_similarity"]),
-            "factors": charts.factors(metrics["factors"]["strategy"]),
+            "factors": charts.factors(by_strategy, factors),
             "calibration": charts.calibration((metrics["calibration"] or {"curve": []})["curve"]),
         },
         "labelling": inputs.labelling,
-        "factor_names": list(next(iter(metrics["factors"]["labeller"].values()), {})),
+        "factor_names": factors,
         "tallies": _tallies(inputs),
         "quarantined": _quarantined(inputs),
         "gates": [

@@ -305,3 +305,15 @@ def test_the_page_shows_what_labels_reward_and_how_sure_the_policy_is(no_charts)
     bare = inputs("plain").metrics | {"by_similarity": [], "calibration": None}
     without = page(metrics=bare)
     assert "calibration error 0" not in without and "how alike the two responses are" not in without
+
+
+def test_the_property_that_labels_reward_most_comes_first():
+    audit = {
+        "strategy": {
+            "easy": {"words": {"value": 0.1}, "hedges": {"value": -0.3}, "digits": None, "commas": None}
+        },
+        "labeller": {
+            "judge": {"words": {"value": -0.2}, "hedges": {"value": 0.0}, "digits": {"value": 0.25}}
+        },
+    }
+    assert charts.strongest(audit) == ["hedges", "digits", "words", "commas"]
