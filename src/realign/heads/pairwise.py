@@ -1,8 +1,8 @@
 """A ridge head on differences of embeddings, or of other features, trained on labelled pairs.
 
     head = pairwise.cross_fit(vectors_a, vectors_b, target(p_a), prompt_ids)
-    head.gap(vectors_a, vectors_b, prompt_ids)   # how much better a is; above 0: a
-    head.p_a(vectors_a, vectors_b, prompt_ids)   # the same as a probability
+    gap = head.gap(vectors_a, vectors_b, prompt_ids)   # how much better a is; above 0: a
+    head.p_a(gap)                                      # the same as a probability
 
 The model is linear in quality, q(y) = w'e(y), and sees pairs only, so that all of a prompt cancels:
 q(a) - q(b) = w'(e_a - e_b). With a logistic link this is Bradley and Terry (1952) on features; ridge
@@ -17,8 +17,9 @@ head that did not see it. All other prompts are scored by the head that saw ever
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,19 +58,85 @@ class Head:
 
 @dataclass(frozen=True)
 class CrossFitted:
-    """Heads of which none scores a prompt that it was trained on.
+    """Heads of which none scores a prompt that it was trained on; each is trained when it is first needed.
 
     Attributes:
-        whole: trained on every pair; for prompts without a label.
-        folds: head number f was trained on all labelled prompts but those of fold f.
-        labelled: ids of the prompts with a label.
-        slope: p_a = sigmoid(slope * gap), by maximum likelihood on out-of-fold gaps; at least 0.
+        vectors_a: of the labelled pairs. Shape (n, d).
+        vectors_b: shape (n, d).
+        target: from -1 to 1. Shape (n,).
+        prompt_ids: the prompt of each. Shape (n,).
+        log_length_ratio: as in `fit`. Shape (n,).
+        covariate: as in `fit`.
+        columns: as in `fit`.
+        parts: number of folds.
     """
 
-    whole: Head
-    folds: tuple[Head, ...]
-    labelled: frozenset[str]
-    slope: float
+    vectors_a: np.ndarray
+    vectors_b: np.ndarray
+    target: np.ndarray
+    prompt_ids: np.ndarray
+    log_length_ratio: np.ndarray | None
+    covariate: bool
+    columns: Sequence[int] | None
+    parts: int
+
+    @cached_property
+    def whole(self) -> Head:
+        """Trained on every pair; for prompts without a label."""
+        return self._trained(np.ones(len(self.target), dtype=bool))
+
+    @cached_property
+    def folds(self) -> tuple[Head, ...]:
+        """Head number f was trained on all labelled prompts but those of fold f."""
+        of = self._fold_of(self.prompt_ids)
+        return tuple(self._trained(of != number) for number in range(self.parts))
+
+    @cached_property
+    def labelled(self) -> frozenset[str]:
+        """Ids of the prompts with a label."""
+        return frozenset(str(prompt) for prompt in self.prompt_ids)
+
+    @cached_property
+    def slope(self) -> float:
+        """p_a = sigmoid(slope * gap), by maximum likelihood on out-of-fold gaps; at least 0."""
+        gaps = self.gap(self.vectors_a, self.vectors_b, self.prompt_ids, self.log_length_ratio)
+        return _slope(gaps, self.target)
+
+    def quality(self, vectors: np.ndarray, prompt_ids: np.ndarray) -> np.ndarray:
+        """Quality of responses by heads that did not see their prompts, comparable within a prompt only.
+
+        Args:
+            vectors: shape (n, d).
+            prompt_ids: the prompt of each response. Shape (n,).
+
+        Returns:
+            Shape (n,), in the target's units.
+        """
+        found = vectors @ self.whole.weights
+        for rows, head in self._unseen(prompt_ids):
+            found[rows] = vectors[rows] @ head.weights
+        return np.asarray(found)
+
+    def lead(
+        self, difference: np.ndarray, prompt_ids: np.ndarray, log_length_ratio: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Predicted quality of a minus that of b: a difference of qualities, and what length adds to it.
+
+        Args:
+            difference: quality of a less that of b. Shape (n,).
+            prompt_ids: the prompt of each pair. Shape (n,).
+            log_length_ratio: ln(tokens of a / tokens of b), for heads with length as a covariate. Shape (n,).
+
+        Returns:
+            Shape (n,), in the target's units, 6 decimals.
+        """
+        found = difference
+        if self.covariate and log_length_ratio is not None:
+            per_log_length = np.full(len(found), self.whole.length)
+            for rows, head in self._unseen(prompt_ids):
+                per_log_length[rows] = head.length
+            found = found + per_log_length * log_length_ratio
+        return np.asarray(np.round(found, _DECIMALS) + 0.0)
 
     def gap(
         self,
@@ -78,36 +145,31 @@ class CrossFitted:
         prompt_ids: np.ndarray,
         log_length_ratio: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Predicted quality of a minus that of b, in the target's units.
+        """`lead` of pairs that are given by their vectors, of shape (n, d) each. Shape (n,)."""
+        difference = self.quality(vectors_a, prompt_ids) - self.quality(vectors_b, prompt_ids)
+        return self.lead(difference, prompt_ids, log_length_ratio)
 
-        Args:
-            vectors_a: shape (n, d).
-            vectors_b: shape (n, d).
-            prompt_ids: the prompt of each pair. Shape (n,).
-            log_length_ratio: ln(tokens of a / tokens of b), for heads with length as a covariate. Shape (n,).
-
-        Returns:
-            Shape (n,), 6 decimals.
-        """
-        lengths = np.zeros(len(prompt_ids)) if log_length_ratio is None else log_length_ratio
-        found = self.whole.gap(vectors_a, vectors_b, lengths)
-        of = np.array([fold(p, len(self.folds)) if p in self.labelled else -1 for p in prompt_ids], dtype=int)
-        for number, head in enumerate(self.folds):
-            rows = of == number
-            found[rows] = head.gap(vectors_a[rows], vectors_b[rows], lengths[rows])
-        return found
-
-    def p_a(
-        self,
-        vectors_a: np.ndarray,
-        vectors_b: np.ndarray,
-        prompt_ids: np.ndarray,
-        log_length_ratio: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Probability that a is better; arguments as of `gap`. Shape (n,)."""
+    def p_a(self, gap: np.ndarray) -> np.ndarray:
+        """Probability that a is better, by the predicted gap. (n,) -> (n,)."""
         from scipy.special import expit
 
-        return np.asarray(expit(self.slope * self.gap(vectors_a, vectors_b, prompt_ids, log_length_ratio)))
+        return np.asarray(expit(self.slope * gap))
+
+    def _trained(self, rows: np.ndarray) -> Head:
+        lengths = None if self.log_length_ratio is None else self.log_length_ratio[rows]
+        pairs = (self.vectors_a[rows], self.vectors_b[rows], self.target[rows])
+        return fit(*pairs, lengths, self.covariate, self.columns)
+
+    def _unseen(self, prompt_ids: np.ndarray) -> Iterator[tuple[np.ndarray, Head]]:
+        """For each fold with labelled prompts among these: which rows, and the head that did not see them."""
+        known = np.array([str(prompt) in self.labelled for prompt in prompt_ids], dtype=bool)
+        if known.any():
+            of = np.where(known, self._fold_of(prompt_ids), -1)
+            for number in np.unique(of[known]):
+                yield of == number, self.folds[number]
+
+    def _fold_of(self, prompt_ids: np.ndarray) -> np.ndarray:
+        return np.array([fold(str(prompt), self.parts) for prompt in prompt_ids], dtype=int)
 
 
 def target(p_a: np.ndarray) -> np.ndarray:
@@ -190,17 +252,10 @@ def cross_fit(
         covariate: as in `fit`.
         columns: as in `fit`.
     """
-    of = np.array([fold(str(p), folds) for p in prompt_ids], dtype=int)
-
-    def trained(rows: np.ndarray) -> Head:
-        lengths = None if log_length_ratio is None else log_length_ratio[rows]
-        return fit(vectors_a[rows], vectors_b[rows], target[rows], lengths, covariate, columns)
-
-    heads = tuple(trained(of != number) for number in range(folds))
-    labelled = frozenset(str(p) for p in prompt_ids)
-    plain = CrossFitted(trained(np.ones(len(of), dtype=bool)), heads, labelled, 0.0)
-    gaps = plain.gap(np.asarray(vectors_a), np.asarray(vectors_b), np.asarray(prompt_ids), log_length_ratio)
-    return CrossFitted(plain.whole, heads, labelled, _slope(gaps, target))
+    return CrossFitted(
+        np.asarray(vectors_a), np.asarray(vectors_b), np.asarray(target), np.asarray(prompt_ids),
+        log_length_ratio, covariate, columns, folds,
+    )  # fmt: skip
 
 
 def without_length(values: np.ndarray, log_length_ratio: np.ndarray) -> np.ndarray:

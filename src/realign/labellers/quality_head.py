@@ -53,7 +53,7 @@ def quality_head(question: Question) -> Verdicts:
             "agreement_with_unseen_answers": accuracy.as_json() if accuracy else None,
         }
     }
-    return Verdicts(winner, head.p_a(a, b, asked), "quality_head (ridge on embeddings)", None, facts)
+    return Verdicts(winner, head.p_a(gap), "quality_head (ridge on embeddings)", None, facts)
 
 
 def _lessons(question: Question) -> pd.DataFrame:

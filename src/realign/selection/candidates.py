@@ -97,7 +97,7 @@ class Candidates:
         Raises:
             UserError: no pair is labelled yet.
         """
-        return self._head().gap(*self._sides())
+        return self._gap(self._head())
 
     @cached_property
     def gap_length_free(self) -> np.ndarray:
@@ -106,7 +106,7 @@ class Candidates:
         Raises:
             UserError: no pair is labelled yet.
         """
-        return self._head(length_free=True).gap(*self._sides())
+        return self._gap(self._head(length_free=True))
 
     @cached_property
     def p_first(self) -> np.ndarray:
@@ -117,7 +117,8 @@ class Candidates:
         Raises:
             UserError: no pair is labelled yet.
         """
-        return np.asarray(np.round(self._head(covariate=True).p_a(*self._sides()), 6))
+        head = self._head(covariate=True)
+        return np.asarray(np.round(head.p_a(self._gap(head)), 6))
 
     @cached_property
     def reward_gap(self) -> np.ndarray:
@@ -150,11 +151,11 @@ class Candidates:
             columns=(known.vectors_a.shape[1], known.surface_a.shape[1]) if both else None,
         )
 
-    def _sides(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        prompts, seen = self.prompt_ids[self.prompt], self.vectors
-        if self.options.surface:
-            seen = np.hstack([seen, surface(self.texts)])
-        return seen[self.first], seen[self.second], prompts, self.log_length_ratio
+    def _gap(self, head: pairwise.CrossFitted) -> np.ndarray:
+        seen = np.hstack([self.vectors, surface(self.texts)]) if self.options.surface else self.vectors
+        quality = head.quality(seen, self.prompt_ids[self.owner])
+        difference = quality[self.first] - quality[self.second]
+        return head.lead(difference, self.prompt_ids[self.prompt], self.log_length_ratio)
 
 
 def candidates(

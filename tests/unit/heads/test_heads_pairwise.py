@@ -93,7 +93,7 @@ def test_probabilities_are_calibrated():
     truth = expit(gap)
     y = np.where(np.random.default_rng(2).random(3000) < truth, 1.0, -1.0)
     head = pairwise.cross_fit(a, b, y, names)
-    said = head.p_a(a, b, names)
+    said = head.p_a(head.gap(a, b, names))
     for low in (0.0, 0.2, 0.4, 0.6, 0.8):
         part = (said >= low) & (said < low + 0.2)
         assert said[part].mean() == pytest.approx(truth[part].mean(), abs=0.06)
@@ -112,7 +112,7 @@ def test_too_few_labels_teach_nothing(n):
     a, b, gap, names = planted(40)
     head = pairwise.cross_fit(a[:n], b[:n], np.sign(gap[:n]), names[:n])
     assert head.gap(a, b, names).tolist() == [0.0] * 40
-    assert head.p_a(a, b, names).tolist() == [0.5] * 40
+    assert head.p_a(head.gap(a, b, names)).tolist() == [0.5] * 40
 
 
 def test_dead_dimensions_and_labels_that_are_all_ties_do_no_harm():
