@@ -17,6 +17,7 @@ LENGTH_LIMIT = (
 )
 CONTROLS = (BASELINE, "length_gap")  # measured beside the others, never recommended
 _LEVEL = 0.05
+_LEAST = 0.001  # a p below it is said to be below it
 _FEWEST = 30  # comparable pairs below which nothing is said
 
 Json = dict[str, Any]
@@ -111,7 +112,7 @@ def _against(rows: dict[str, Json], name: str) -> str:
     interval = f", difference [{difference['low']:+.3f}, {difference['high']:+.3f}]" if difference else ""
     return (
         f"label error {value:.3f} instead of random's {random:.3f} ({_ratio(value, random)}{interval}; Holm-corrected "
-        f"p = {row['p_holm']:.3f})"
+        f"p {_p(row['p_holm'])})"
     )
 
 
@@ -179,6 +180,10 @@ def _smallest(names: list[str], rows: dict[str, Json]) -> str | None:
 
 def _length(row: Json) -> float:
     return float(row["figures"]["abs_log_length_ratio"]["value"])
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < _LEAST else f"= {value:.3f}"
 
 
 def _ratio(value: float, random: float) -> str:
