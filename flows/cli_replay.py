@@ -21,7 +21,6 @@ _COLUMNS = (
     ("longer wins", "longer_wins"),
 )
 _NARROW = ("label_error", "abs_log_length_ratio")
-_LEAST = 0.001  # a p below it is said to be below it
 _WIDE = 120  # characters that the whole table takes; a terminal with fewer gets the main columns
 
 
@@ -86,6 +85,8 @@ def replay(
 
 def show(result: dict[str, Any]) -> None:
     """Print the table and the verdict."""
+    from realign.replay.verdict import p_words
+
     told, about = result["settings"], result["data"]
     table = Table(
         title=f"{about['name']}: {about['prompts']} prompts, {told['draws']} draws", title_justify="left"
@@ -98,7 +99,7 @@ def show(result: dict[str, Any]) -> None:
         table.add_column(title, justify="right")
     table.add_column("p (Holm)", justify="right")
     for name, row in sorted(result["strategies"].items(), key=_by_error):
-        p = ("< 0.001" if row["p_holm"] < _LEAST else f"{row['p_holm']:.3f}") if "p_holm" in row else ""
+        p = p_words(row["p_holm"]) if "p_holm" in row else ""
         table.add_row(name, *(_cell(row["figures"][key], key == "label_error") for _, key in columns), p)
     _console.print(table)
     checked = f"checked by {about['second']}" if about["second"] else f"expected at {told['criteria'][0]}"

@@ -17,7 +17,7 @@ LENGTH_LIMIT = (
 )
 CONTROLS = (BASELINE, "length_gap")  # measured beside the others, never recommended
 _LEVEL = 0.05
-_LEAST = 0.001  # a p below it is said to be below it
+_LEAST = 0.001
 _FEWEST = 30  # comparable pairs below which nothing is said
 
 Json = dict[str, Any]
@@ -48,6 +48,11 @@ def verdict(found: Replayed, rows: dict[str, Json], plan: Plan, how: Resampling)
         "blind": blind,
         "sentences": _sentences(found, rows, plan, favourite, unbiased, blind),
     }
+
+
+def p_words(p: float, equal: str = "") -> str:
+    """A p-value to three decimals after the sign `equal`; one that would read as 0.000 is said to be below 0.001."""
+    return f"< {_LEAST:g}" if p < _LEAST else f"{equal}{p:.3f}"
 
 
 def _sentences(
@@ -112,7 +117,7 @@ def _against(rows: dict[str, Json], name: str) -> str:
     interval = f", difference [{difference['low']:+.3f}, {difference['high']:+.3f}]" if difference else ""
     return (
         f"label error {value:.3f} instead of random's {random:.3f} ({_ratio(value, random)}{interval}; Holm-corrected "
-        f"p {_p(row['p_holm'])})"
+        f"p {p_words(row['p_holm'], '= ')})"
     )
 
 
@@ -180,10 +185,6 @@ def _smallest(names: list[str], rows: dict[str, Json]) -> str | None:
 
 def _length(row: Json) -> float:
     return float(row["figures"]["abs_log_length_ratio"]["value"])
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < _LEAST else f"= {value:.3f}"
 
 
 def _ratio(value: float, random: float) -> str:
