@@ -48,5 +48,5 @@ clean:  ## remove what the stages wrote and their finished rows; .venv, raw data
 	rm -rf .work data/prepared data/validated data/evaluated data/quarantine data/compare models/base models/adapter
 	rm -rf reports/gates reports/tally reports/plots reports/failures reports/data_docs
 	rm -f data/responses.parquet data/embeddings.parquet data/rewards.parquet data/pilot.parquet data/pairs.parquet
-	rm -f data/labels.parquet data/preferences.parquet reports/labelling.json reports/metrics.json reports/report.html
+	rm -f data/labels.parquet data/preferences.parquet reports/labeling.json reports/metrics.json reports/report.html
 	rm -f reports/compare.json reports/compare.html reports/compare.csv

@@ -18,15 +18,15 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "unit" / "comparison"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "unit" / "experiments" / "compare"))
 
 from synthetic_arms import World
 
-from realign.comparison.lengths import length_controlled
-from realign.comparison.runs import Grid, Runs, ratio
-from realign.comparison.saved import saved
-from realign.comparison.variance import arm, difference
-from realign.statistics.intervals import Resampling
+from realign.evaluation.intervals import Resampling
+from realign.experiments.compare.lengths import length_controlled
+from realign.experiments.compare.runs import Grid, Runs, ratio
+from realign.experiments.compare.saved import saved
+from realign.experiments.compare.variance import arm, difference
 
 CONFIDENCE = 0.95
 WORLDS = {

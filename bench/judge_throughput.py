@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from fake_judge_server import Running
 from judge_builders import label, pairs, question
 
-from realign.core.errors import UserError
-from realign.labellers.llm_judge import llm_judge
+from realign.errors import UserError
+from realign.labelers.llm_judge.labeler import llm_judge
 
 _FAULTS = {"429": 0.02, "500": 0.02, "hang": 0.002, "drip": 0.002, "truncated": 0.01, "wrong_type": 0.01,
            "garbage": 0.01, "reset": 0.01, "nonsense": 0.03}  # fmt: skip

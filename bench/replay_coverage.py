@@ -19,16 +19,16 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "unit"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "unit" / "replay"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "unit" / "experiments" / "replay"))
 
 from replay_builders import scored
 from unit_builders import section
 
-from realign.replay.draws import BASELINE, Plan, Replayed, replay
-from realign.replay.figures import columns
+from realign.evaluation.intervals import Resampling, ratio_of_means
+from realign.evaluation.paired import difference_of_ratios, equal_ratios, holm
+from realign.experiments.replay.draws import BASELINE, Plan, Replayed, replay
+from realign.experiments.replay.figures import columns
 from realign.selection import registry
-from realign.statistics.intervals import Resampling, ratio_of_means
-from realign.statistics.paired import difference_of_ratios, equal_ratios, holm
 
 STRATEGIES = ("easy", "hard", "centroid", "mid")
 LEVEL = 0.05

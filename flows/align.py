@@ -12,8 +12,8 @@ from prefect.runtime import flow_run
 
 from flows import dvc_cli, labels, plain_logs, project, results
 from flows.stage_task import run_stage
-from realign.core.errors import LabelsMissing, UserError
-from realign.stage import STAGES
+from realign.errors import LabelsMissing, UserError
+from realign.pipeline.runner import STAGES
 
 plain_logs.install()
 

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 
 from flows import cli_compare, cli_labels, cli_replay, interrupt, project
-from realign.core import environment
-from realign.core.errors import UserError
+from realign.config import environment
+from realign.errors import UserError
 
 app = typer.Typer(
     name="realign",
@@ -97,7 +97,7 @@ def export(
     to: Annotated[str, typer.Option(help="trl, jsonl or alpaca-eval.")],
 ) -> None:
     """Write preferences (trl, jsonl) or held-out generations (alpaca-eval) in the field's formats."""
-    from realign import export as exporting
+    from realign.data import export as exporting
 
     count = exporting.write(project.find(), to, path)
     _console.print(f"{count} rows written to {path}", highlight=False)

@@ -34,8 +34,8 @@ def compare(
     assignments += [f"compare.seeds={list(range(1, seeds + 1))}"] if seeds else []
     settings.write(root, None, assignments, lambda outcome: project.check_comparison(root, outcome))
     from flows import compare as experiment
-    from realign.core import artifacts
-    from realign.core.artifacts import ARTIFACTS
+    from realign.store import artifacts
+    from realign.store.artifacts import ARTIFACTS
 
     done = experiment.compare(root, jobs or _cores())
     arms = [what for name, what in done.items() if name.startswith("arm")]
@@ -46,7 +46,7 @@ def compare(
 
 def show(found: dict[str, Any]) -> None:
     """Print the primary figure of every strategy at every budget, and the verdict."""
-    from realign.comparison.metrics import METRICS, PRIMARY
+    from realign.experiments.compare.metrics import METRICS, PRIMARY
 
     table = Table(
         title=f"{METRICS[PRIMARY].title}, mean of {len(found['seeds'])} seeds", title_justify="left"

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows import interrupt, output, project
-from realign.core.errors import UserError, listing
+from realign.errors import UserError, listing
 
 ledger_app = typer.Typer(help="Every verdict ever paid for: counted, shared, checked.", no_args_is_help=True)
 votes_app = typer.Typer(
@@ -19,8 +19,8 @@ votes_app = typer.Typer(
 )
 _console = Console()
 
-Labeller = Annotated[
-    str | None, typer.Option(help="Another labeller than params.yaml names; nothing is written there.")
+Labeler = Annotated[
+    str | None, typer.Option(help="Another labeler than params.yaml names; nothing is written there.")
 ]
 Json = Annotated[Path | None, typer.Option(help="Write the figures here too.")]
 
@@ -37,7 +37,7 @@ def label(
     root = project.find()
     settings = project.check(root)
     from flows import labels
-    from realign.annotate.serve import serve
+    from realign.labelers.human.page.serve import serve
 
     labels.queue(root)
     names = [name.strip() for name in people.split(",") if name.strip()]
@@ -78,13 +78,13 @@ def votes_import(
 
 @ledger_app.command("stats")
 def ledger_stats() -> None:
-    """What was bought: verdicts, outcomes, calls, tokens, money, by labeller."""
+    """What was bought: verdicts, outcomes, calls, tokens, money, by labeler."""
     from flows import labels
 
-    table = Table("labeller", "annotator", *_COUNTED, title="Ledger", title_justify="left")
+    table = Table("labeler", "annotator", *_COUNTED, title="Ledger", title_justify="left")
     for row in labels.ledger_stats(project.find()).to_dict("records"):
         table.add_row(
-            str(row["labeller"]), str(row["annotator"]), *(f"{row[column]:g}" for column in _COUNTED)
+            str(row["labeler"]), str(row["annotator"]), *(f"{row[column]:g}" for column in _COUNTED)
         )
     _console.print(table)
 
@@ -128,17 +128,17 @@ def ledger_verify() -> None:
 
 def judge_check(
     data: Annotated[Path, typer.Argument(help="JSON lines {prompt, response_a, response_b, label}.")],
-    labeller: Labeller = None,
+    labeler: Labeler = None,
     json: Json = None,
 ) -> None:
-    """Measure a labeller on pairs whose answer is known: accuracy, consistency, biases, calibration."""
+    """Measure a labeler on pairs whose answer is known: accuracy, consistency, biases, calibration."""
     output.check({"--json": (json, ".json")}, never=data)
     root = project.find()
     settings = project.check(root)
-    from realign import judge_check as checking
-    from realign.core import artifacts
+    from realign.experiments import judge_check as checking
+    from realign.store import artifacts
 
-    found = checking.run(root, settings, data, labeller)
+    found = checking.run(root, settings, data, labeler)
     for line in checking.lines(found):
         _say(line)
     if json is not None:
@@ -146,7 +146,7 @@ def judge_check(
 
 
 def plan(
-    labeller: Labeller = None,
+    labeler: Labeler = None,
     probe: Annotated[int, typer.Option(help="Buy so many pairs first, to know what tokens they take.")] = 0,
     json: Json = None,
 ) -> None:
@@ -156,11 +156,11 @@ def plan(
     root = project.find()
     settings = project.check(root)
     from flows.align import align
-    from realign import plan as planning
-    from realign.core import artifacts
+    from realign.experiments import plan as planning
+    from realign.store import artifacts
 
     align(root=str(root), until="rewards")
-    found = planning.run(root, settings, labeller, probe)
+    found = planning.run(root, settings, labeler, probe)
     table = Table(title="What each strategy would cost", title_justify="left")
     for name in found["columns"]:
         table.add_column(name, justify="left" if name == "strategy" else "right")

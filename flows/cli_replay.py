@@ -1,4 +1,4 @@
-"""`realign replay`: which pairs each strategy would have had labelled, on data that is scored already."""
+"""`realign replay`: which pairs each strategy would have had labeled, on data that is scored already."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def replay(
         typer.Option(min=1, help="Labels each strategy may buy, its pilot included; one of every prompt."),
     ] = None,
     pilot: Annotated[
-        int, typer.Option(min=1, help="Prompts with a pair labelled first, for strategies that learn.")
+        int, typer.Option(min=1, help="Prompts with a pair labeled first, for strategies that learn.")
     ] = 160,
     pilot_by: Annotated[
         str | None,
@@ -62,8 +62,9 @@ def replay(
     html: Annotated[Path | None, typer.Option(help="Write a page with charts to this file.")] = None,
 ) -> None:
     """What each selection strategy would have picked on scored data: label error, ties, length bias. No training."""
-    from realign.core import artifacts, environment, params_file
-    from realign.replay.run import Request, run
+    from realign.config import environment, params_file
+    from realign.experiments.replay.run import Request, run
+    from realign.store import artifacts
 
     output.check({"--json": (json_, ".json"), "--html": (html, ".html")}, never=data)
     root = project.find()
@@ -85,7 +86,7 @@ def replay(
 
 def show(result: dict[str, Any]) -> None:
     """Print the table and the verdict."""
-    from realign.replay.verdict import p_words
+    from realign.experiments.replay.conclusion import p_words
 
     told, about = result["settings"], result["data"]
     table = Table(

@@ -13,10 +13,10 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows import align, dvc_cli, labels, plain_logs, project
 from flows.experiment import PIPELINE, TEMPLATE, target
 from flows.stage_task import run_stage
-from realign.core.artifacts import ARTIFACTS
-from realign.core.errors import LabelsMissing, UserError, listing
-from realign.core.params import Arm
-from realign.stage import called
+from realign.config.params import Arm
+from realign.errors import LabelsMissing, UserError, listing
+from realign.pipeline.runner import called
+from realign.store.artifacts import ARTIFACTS
 
 PAGE = ARTIFACTS["comparison_page"].path
 

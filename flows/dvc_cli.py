@@ -16,8 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from realign.core import environment
-from realign.core.errors import UserError
+from realign.config import environment
+from realign.errors import UserError
 
 PIPELINE = "dvc.yaml"
 _GRACE_SECONDS = 15

@@ -20,7 +20,7 @@ def finished(root: Path) -> list[str]:
     """
     from ruamel.yaml import YAML
 
-    from realign.core import params_file
+    from realign.config import params_file
 
     lock = (root / PIPELINE).with_suffix(".lock")
     if not lock.is_file():

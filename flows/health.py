@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows import dvc_cli, project
-from realign.core.errors import UserError
+from realign.errors import UserError
 
 _PACKAGES = (
     "prefect",

@@ -10,13 +10,13 @@ from pathlib import Path
 import pandas as pd
 
 from flows import dvc_cli
-from realign.core import artifacts, schemas
-from realign.core.artifacts import ARTIFACTS
-from realign.core.errors import LabelsMissing, UserError
-from realign.core.work import Work
-from realign.ledger import batches
-from realign.ledger.store import Ledger
-from realign.stage import WORK
+from realign.errors import LabelsMissing, UserError
+from realign.pipeline.runner import WORK
+from realign.store import artifacts, schemas
+from realign.store import ledger_batches as batches
+from realign.store.artifacts import ARTIFACTS
+from realign.store.ledger import Ledger
+from realign.store.work import Work
 
 _WAIT_SECONDS = 90 * 24 * 3600
 
@@ -43,7 +43,7 @@ def collect(root: Path, say: Callable[[str], None]) -> int:
     """
     if not votes_file(root).is_file():
         return 0
-    from realign.annotate.store import Store
+    from realign.labelers.human.page.store import Store
 
     store = Store(votes_file(root))
     votes = store.votes()
@@ -51,7 +51,7 @@ def collect(root: Path, say: Callable[[str], None]) -> int:
     folder = people_folder(root)
     had = batches.read(folder)
     ours = had["annotator"].isin(votes["annotator"]) & had["fingerprint"].isin(votes["fingerprint"])
-    gone = had[ours & ~had["verdict_id"].isin(votes["verdict_id"]) & (had["winner"] != "abstain")]
+    gone = had[ours & ~had["label_id"].isin(votes["label_id"]) & (had["winner"] != "abstain")]
     gone = gone.assign(winner="abstain", p_a=0.5, given_at=_now())
     parts = [part for part in (votes, gone) if len(part)]
     path = batches.write(pd.concat(parts), folder) if parts else None
@@ -129,7 +129,7 @@ def resume_waiting() -> int:
 
 def export_votes(root: Path, path: Path, to: str) -> int:
     """Write the pairs that people are asked about, with all votes so far; returns how many pairs."""
-    from realign import exchange
+    from realign.labelers.human import exchange
 
     collect(root, lambda line: None)
     return exchange.write(queue(root), batches.read(people_folder(root)), path, to)
@@ -137,15 +137,15 @@ def export_votes(root: Path, path: Path, to: str) -> int:
 
 def import_votes(root: Path, path: Path, say: Callable[[str], None]) -> int:
     """Take votes from a file as a batch that DVC versions; returns how many are new."""
-    from realign import exchange
+    from realign.labelers.human import exchange
 
     votes = exchange.read(path, queue(root), _now())
     folder = people_folder(root)
-    had = set(batches.read(folder)["verdict_id"])
+    had = set(batches.read(folder)["label_id"])
     batch = batches.write(votes, folder)
     if batch is not None:
         track(root, batch, say)
-    return int((~votes["verdict_id"].isin(had)).sum())
+    return int((~votes["label_id"].isin(had)).sum())
 
 
 def queue(root: Path) -> pd.DataFrame:
@@ -157,7 +157,7 @@ def queue(root: Path) -> pd.DataFrame:
     path = work(root).queue()
     if not path.is_file():
         raise UserError(
-            "there are no pairs for people yet. Run first: realign run --set label.labeller=human (or cascade)"
+            "there are no pairs for people yet. Run first: realign run --set label.labeler=human (or cascade)"
         )
     return artifacts.read_table(path, schemas.QUEUE)
 
@@ -176,7 +176,7 @@ def resume_if_served(say: Callable[[str], None]) -> None:
 
 
 def ledger_stats(root: Path) -> pd.DataFrame:
-    """A row a labeller and annotator, over the ledger and all batches."""
+    """A row a labeler and annotator, over the ledger and all batches."""
     parts = [_ledger_with_batches(root), batches.read(people_folder(root))]
     parts = [part for part in parts if len(part)]
     if not parts:

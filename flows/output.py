@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from realign.core.errors import UserError, listing
+from realign.errors import UserError, listing
 
 
 def check(wanted: dict[str, tuple[Path | None, str]], never: Path | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from realign.core.errors import UserError
+from realign.errors import UserError
 
 
 class PlainErrors(logging.Filter):

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realign.core.errors import UserError
+from realign.errors import UserError
 
 if TYPE_CHECKING:
-    from realign.core.params import Params
+    from realign.config.params import Params
 
 
 def find(start: Path | None = None) -> Path:
@@ -56,9 +56,9 @@ def check(root: Path) -> Params:
         UserError: parameters are wrong, a strategy does not exist, the raw file, the earlier adapter or git
             is not there.
     """
-    from realign.core import params_file
-    from realign.core.artifacts import ARTIFACTS
+    from realign.config import params_file
     from realign.selection import refuse, registry
+    from realign.store.artifacts import ARTIFACTS
 
     found = params_file.load(root / params_file.PARAMS_FILE)
     refuse((found.strategy, *found.audit), registry(root / ARTIFACTS["strategies"].path), found.select)
@@ -85,9 +85,9 @@ def check_comparison(root: Path, found: Params) -> None:
         UserError: strategies that are unknown or cannot run, budgets that learn nothing or that the prompts do
             not reach for; all are listed.
     """
-    from realign.core.artifacts import ARTIFACTS
     from realign.selection import registry
-    from realign.selection.purchases import refuse
+    from realign.selection.arm_picks import refuse
+    from realign.store.artifacts import ARTIFACTS
 
     known = registry(root / ARTIFACTS["strategies"].path)
     refuse(found.compare, found.select, known, _train_prompts(root))
@@ -96,8 +96,8 @@ def check_comparison(root: Path, found: Params) -> None:
 def _train_prompts(root: Path) -> int | None:
     """Train prompts that the data has; None before prepare has looked at it."""
     from flows import dvc_cli
-    from realign.core import artifacts, schemas
-    from realign.core.artifacts import ARTIFACTS
+    from realign.store import artifacts, schemas
+    from realign.store.artifacts import ARTIFACTS
 
     path = root / ARTIFACTS["prompts"].path
     if not path.is_file() or "prepare" in dvc_cli.status(root):

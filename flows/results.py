@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from realign.core.artifacts import ARTIFACTS, Json, read_json
-from realign.core.params_file import PARAMS_FILE
-from realign.core.params_file import load as load_params
+from realign.config.params_file import PARAMS_FILE
+from realign.config.params_file import load as load_params
+from realign.store.artifacts import ARTIFACTS, Json, read_json
 
 REPORT = ARTIFACTS["report"].path
 _MODEL = ("win_rate", "pair_accuracy", "reward_margin", "kl_nats_per_response", "length_ratio")
@@ -54,7 +54,7 @@ def show(root: Path, console: Console) -> None:
         interval = "" if row["value"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
         table.add_row(row["figure"], value, interval, str(row["prompts"]))
     console.print(table)
-    console.print(f"labels: {metrics['labeller']}; judge: {metrics['judge']['kind']}", highlight=False)
+    console.print(f"labels: {metrics['labeler']}; judge: {metrics['judge']['kind']}", highlight=False)
     console.print(f"report: {root / REPORT}", highlight=False, soft_wrap=True)
 
 

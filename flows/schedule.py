@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from realign.core.errors import UserError
+from realign.errors import UserError
 
 DEPLOYMENT = "retrain"
 

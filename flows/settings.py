@@ -11,8 +11,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 from ruamel.yaml.error import YAMLError
 
-from realign.core import artifacts, params, params_file
-from realign.core.errors import UserError
+from realign.config import params, params_file
+from realign.errors import UserError
+from realign.store import artifacts
 
 PROFILES = "profiles"
 _WHOLE = "demo"

@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
 from flows import dvc_cli
-from realign.core import errors
+from realign import errors
 
 _KINDS: dict[str, type[errors.UserError]] = {
     kind.status: kind

@@ -8,8 +8,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from realign.core.params_file import PARAMS_FILE
-from realign.stage import STAGES
+from realign.config.params_file import PARAMS_FILE
+from realign.pipeline.runner import STAGES
 
 _WORDS = {
     "modified": "changed",

@@ -13,17 +13,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from realign.core import ids, params, params_file
-from realign.core.work import Work
-from realign.labellers.llm_judge import llm_judge
-from realign.labellers.verdicts import Question
+from realign.config import params, params_file
+from realign.labelers.base import Question
+from realign.labelers.llm_judge.labeler import llm_judge
+from realign.store import ids
+from realign.store.work import Work
 
 ROOT = Path(__file__).parents[1]
 _COLUMNS = ["pair_id", "prompt_id", "messages", "rule", "response_a", "response_b", "text_a", "text_b"]
 
 
 def pairs(count: int, start: int = 0) -> pd.DataFrame:
-    """So many pairs of two different responses, as a labeller gets them; number n is always the same."""
+    """So many pairs of two different responses, as a labeler gets them; number n is always the same."""
     rows = []
     for number in range(start, start + count):
         messages = ids.dump_messages([{"role": "user", "content": f"What is {number} plus {number}?"}])
@@ -45,7 +46,7 @@ def label(url: str | None, budget: dict[str, Any] | None = None, **judge: Any) -
         "timeout": 5.0,
     }
     caps = {"calls": None, "money": None, "then": "stop"} | (budget or {})
-    changed = {"labeller": "llm_judge", "judge": shipped["judge"] | told | judge, "budget": caps}
+    changed = {"labeler": "llm_judge", "judge": shipped["judge"] | told | judge, "budget": caps}
     return params.Label(**shipped | changed)
 
 

@@ -11,8 +11,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from flows import project
-from realign.core.errors import UserError
-from realign.replay.run import shown
+from realign.errors import UserError
+from realign.experiments.replay.run import shown
 from realign.selection import registry
 
 HOME = Path(__file__).parents[2]

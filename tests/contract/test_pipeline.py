@@ -9,9 +9,9 @@ import grimp
 import pytest
 from ruamel.yaml import YAML
 
-from realign import stage
-from realign.core import params, params_file
-from realign.core.artifacts import ARTIFACTS
+from realign.config import params, params_file
+from realign.pipeline import runner as stage
+from realign.store.artifacts import ARTIFACTS
 
 HOME = Path(__file__).parents[2]
 PIPELINE: dict[str, Any] = YAML(typ="safe").load((HOME / "dvc.yaml").read_text())
@@ -51,7 +51,7 @@ def test_stages_are_the_same_and_in_order() -> None:
 def test_stage_reads_and_writes_what_dvc_tracks(name: str) -> None:
     entry, item = ENTRIES[name], stage.items(name)
     options = "".join(f" --{field} ${{item.{field}}}" for field in item)
-    assert entry["cmd"] == f"python -m realign.stage {name}{options}"
+    assert entry["cmd"] == f"python -m realign.pipeline.runner {name}{options}"
     assert tuple(entry.get("matrix", ())) == item
     assert {dep for dep in entry["deps"] if not dep.startswith("src/")} == _paths(stage.reads(name), item)
     assert _outs(entry) == _paths(stage.writes(name), item)
@@ -61,7 +61,7 @@ def test_stage_reads_and_writes_what_dvc_tracks(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_deps_name_all_code_that_a_stage_stands_on(name: str) -> None:
     graph = grimp.build_graph("realign", cache_dir=None)
-    module = f"realign.stages.{name}"
+    module = f"realign.pipeline.stages.{name}"
     rooms = {m.split(".")[1] for m in graph.find_upstream_modules(module) if m.count(".") >= 1}
     code = {dep for dep in ENTRIES[name]["deps"] if dep.startswith("src/")}
     wanted = {f"src/realign/{room}" for room in rooms - {"stages"}} | {f"src/realign/stages/{name}.py"}
@@ -139,7 +139,7 @@ def _leaves(tree: Any, prefix: str = "") -> set[str]:
 
 
 def test_data_dictionary_is_written_from_the_schemas() -> None:
-    from realign.core import dictionary
+    from realign.store import dictionary
 
     text = (HOME / "data/README.md").read_text()
     assert dictionary.markdown().strip() in text

@@ -10,8 +10,8 @@ import numpy as np
 from annotate_browser import DESKTOP, PHONE, browser
 from annotate_server import Server, pair, publish
 
-from realign.annotate.store import Store
-from realign.core.params import People
+from realign.config.params import People
+from realign.labelers.human.page.store import Store
 
 _QUESTIONS = (
     (

@@ -15,8 +15,8 @@ from types import TracebackType
 
 import pandas as pd
 
-from realign.core import artifacts, ids
-from realign.core.schemas import QUEUE
+from realign.store import artifacts, ids
+from realign.store.schemas import QUEUE
 
 
 def pair(
@@ -50,7 +50,7 @@ def plain_batch(folder: Path, pairs: int, known: int = 0) -> pd.DataFrame:
 
 
 class Server:
-    """`python -m realign.annotate` on a free port of loopback; the links it prints, by name."""
+    """`python -m realign.labelers.human.page` on a free port of loopback; the links it prints, by name."""
 
     def __init__(self, folder: Path, people: Sequence[str], *options: str, port: int | None = None) -> None:
         self.folder, self.people, self.options = folder, people, options
@@ -76,7 +76,7 @@ class Server:
         line = [
             sys.executable,
             "-m",
-            "realign.annotate",
+            "realign.labelers.human.page",
             "--folder",
             str(self.folder),
             "--port",

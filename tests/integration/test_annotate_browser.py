@@ -10,8 +10,8 @@ import pytest
 from annotate_browser import ESCAPE, PHONE, Browser, browser
 from annotate_server import Server, pair, plain_batch, publish
 
-from realign.annotate.store import Store
-from realign.core.params import People
+from realign.config.params import People
+from realign.labelers.human.page.store import Store
 
 pytestmark = [
     pytest.mark.integration,

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from annotate_server import Server, plain_batch
 
-from realign.annotate.store import Store
+from realign.labelers.human.page.store import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("annotate")]
 

@@ -68,7 +68,7 @@ def test_bad_parameters_are_refused_before_any_work(project: Workspace, assignme
 def test_a_prompt_in_both_splits_is_refused(finished: Workspace, tmp_path: Path) -> None:
     import pandas as pd
 
-    from realign.core import artifacts, schemas
+    from realign.store import artifacts, schemas
 
     project = finished.copy(tmp_path / "project")
     path = project.root / "data/prepared/prompts.parquet"
@@ -87,7 +87,7 @@ def test_a_prompt_in_both_splits_is_refused(finished: Workspace, tmp_path: Path)
 def _module(stage: str) -> list[str]:
     import sys
 
-    return [sys.executable, "-m", "realign.stage", stage]
+    return [sys.executable, "-m", "realign.pipeline.runner", stage]
 
 
 def _stage(project: Workspace, stage: str, values: dict[str, str]) -> list[str]:

@@ -10,8 +10,8 @@ from workspace import Workspace
 
 from flows import project as projects
 from flows import settings
-from realign.core import schemas
-from realign.core.artifacts import ARTIFACTS, read_table
+from realign.store import schemas
+from realign.store.artifacts import ARTIFACTS, read_table
 
 pytestmark = [
     pytest.mark.integration,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from workspace import Workspace, fresh, stages_run
 
-from realign.stage import STAGES
+from realign.pipeline.runner import STAGES
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("finished")]
 

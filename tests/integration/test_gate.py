@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from workspace import Workspace
 
-from realign.core import artifacts, schemas
+from realign.store import artifacts, schemas
 
 pytestmark = [
     pytest.mark.integration,

@@ -13,7 +13,7 @@ from fake_hub_cache import REVISION, cached
 from workspace import Workspace, fresh
 
 from flows import settings
-from realign.core.params import Architecture
+from realign.config.params import Architecture
 from realign.models.tiny import build_model, build_tokenizer
 
 pytestmark = [
@@ -50,7 +50,7 @@ def project(tmp_path: Path) -> Workspace:
 
 def _stage(project: Workspace, name: str, *values: str) -> subprocess.CompletedProcess[str]:
     settings.write(project.root, "ci", values)
-    return project.run(sys.executable, "-m", "realign.stage", name)
+    return project.run(sys.executable, "-m", "realign.pipeline.runner", name)
 
 
 _DATA = (
@@ -60,7 +60,7 @@ _DATA = (
     f"prepare.hub.revision={REVISION}",
     "prepare.max_prompts=null",
     "generate.mode=given",
-    "label.labeller=scores",
+    "label.labeler=scores",
     "evaluate.judge=score_head",
 )
 _MODEL = ("base.source=hub", "base.model.name=acme/tiny", f"base.model.revision={REVISION}")

@@ -15,10 +15,10 @@ import pytest
 from fake_judge_server import Running
 from judge_builders import ROOT, label, pairs, question
 
-from realign.core.work import Work
-from realign.judging.docket import docket
-from realign.labellers.llm_judge import llm_judge
-from realign.ledger.store import Ledger
+from realign.labelers.llm_judge.docket import docket
+from realign.labelers.llm_judge.labeler import llm_judge
+from realign.store.ledger import Ledger
+from realign.store.work import Work
 
 pytestmark = pytest.mark.integration
 

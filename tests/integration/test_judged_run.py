@@ -12,7 +12,7 @@ import pytest
 from fake_judge_server import Running
 from workspace import Workspace
 
-from realign.core.artifacts import read_json
+from realign.store.artifacts import read_json
 
 pytestmark = [
     pytest.mark.integration,
@@ -35,19 +35,19 @@ def test_a_plan_says_what_the_run_then_buys_and_another_strategy_buys_nothing(
     project = finished.copy(tmp_path / "project")
     with Running(tmp_path, latency=0.005) as server:
         assert project.realign("run", *judged_by(server), "--until", "embed").returncode == 0
-        planned = project.realign("plan", "--labeller", "llm_judge", "--probe", "10", "--json", "plan.json")
+        planned = project.realign("plan", "--labeler", "llm_judge", "--probe", "10", "--json", "plan.json")
         assert planned.returncode == 0, planned.stdout[-2000:]
         probed = server.counts()
         assert probed["sold"] == 20
         rows = {row["strategy"]: row for row in read_json(project.root / "plan.json")["strategies"]}
         assert {"easy", "hard", "random", "centroid", "this run"} <= set(rows)
 
-        done = project.realign("run", "--set", "label.labeller=llm_judge", "--until", "label")
+        done = project.realign("run", "--set", "label.labeler=llm_judge", "--until", "label")
         assert done.returncode == 0, done.stdout[-2000:]
         bought = server.counts()
         assert bought["sold"] - probed["sold"] == rows["this run"]["calls"]
         assert bought["sold_twice"] == 0
-        facts = read_json(project.root / "reports" / "labelling.json")["judge"]
+        facts = read_json(project.root / "reports" / "labeling.json")["judge"]
         assert facts["calls"] == bought["sold"]
         spent = facts["tokens_in"] + facts["tokens_out"]
         predicted = rows["this run"]["tokens"] + spent * 20 / facts["calls"]
@@ -75,7 +75,7 @@ def test_a_plan_says_what_the_run_then_buys_and_another_strategy_buys_nothing(
     mate = finished.copy(tmp_path / "mate")
     for file in (project.root / "data" / "labels" / "ledger").glob("*.parquet"):
         (mate.root / "data" / "labels" / "ledger" / file.name).write_bytes(file.read_bytes())
-    with_dead_server = ("--set", "label.labeller=llm_judge", "--until", "label", *judged_by(server))
+    with_dead_server = ("--set", "label.labeler=llm_judge", "--until", "label", *judged_by(server))
     assert mate.realign("run", *with_dead_server).returncode == 0, "a teammate's batch is all that it needs"
 
 
@@ -101,7 +101,7 @@ def test_judge_check_measures_the_biases_that_were_planted(finished: Workspace, 
     )
     first, length = 0.3, 0.5
     with Running(tmp_path, latency=0.0, prefers_first=first, prefers_longer=length, gold=gold) as server:
-        values = (*judged_by(server), "--set", "label.labeller=llm_judge")
+        values = (*judged_by(server), "--set", "label.labeler=llm_judge")
         assert project.realign("run", *values, "--until", "embed").returncode == 0
         done = project.realign("judge-check", "known.jsonl", "--json", "check.json")
         assert done.returncode == 0, done.stdout[-2000:]

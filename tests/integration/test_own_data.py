@@ -12,7 +12,7 @@ import pytest
 from workspace import Workspace, fresh, stages_run
 
 from flows import settings
-from realign.stage import STAGES
+from realign.pipeline.runner import STAGES
 
 pytestmark = [
     pytest.mark.integration,

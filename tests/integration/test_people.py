@@ -14,13 +14,13 @@ import prefect_server
 import pytest
 from workspace import Workspace, stages_run
 
-from realign.annotate.store import Store
-from realign.core import artifacts, schemas
-from realign.core.params import People
+from realign.config.params import People
+from realign.labelers.human.page.store import Store
+from realign.store import artifacts, schemas
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("labels")]
 
-HUMAN = ("--set", "label.labeller=human", "--set", "audit=[]", "--set", "label.people.min_votes=2")
+HUMAN = ("--set", "label.labeler=human", "--set", "audit=[]", "--set", "label.people.min_votes=2")
 PEOPLE = People(min_votes=2, min_share=1.0, gold_share=0.0, repeat_share=0.0, consensus="majority")
 
 
@@ -69,8 +69,8 @@ def test_a_deployed_run_suspends_for_people_and_goes_on_when_they_voted(
     assert batch.with_suffix(".parquet.dvc").is_file()
     assert len(pd.read_parquet(batch)) == 2 * pairs
     labels = pd.read_parquet(project.root / "data" / "labels.parquet")
-    assert set(labels["labeller"]) == {"human (majority)"} and set(labels["winner"]) <= {"a", "b"}
-    facts = artifacts.read_json(project.root / "reports" / "labelling.json")
+    assert set(labels["labeler"]) == {"human (majority)"} and set(labels["winner"]) <= {"a", "b"}
+    facts = artifacts.read_json(project.root / "reports" / "labeling.json")
     assert facts["people"]["annotators"] == 2 and facts["people"]["alpha"]["value"] == 1.0
     project.environment = {}
     assert stages_run(project.realign("run").stdout) == []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from realign.core import environment
+from realign.config import environment
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 environment.settle()

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
-from realign.core import ids, params, schemas
+from realign.config import params
+from realign.store import ids, schemas
 
 ROOT = Path(__file__).parents[2]
 WORDS = (
@@ -45,7 +46,7 @@ PINNED: dict[str, Any] = {
     "embed": {"method": "hidden_state", "max_tokens": 96, "tokens_per_batch": 8192},
     "select": {"budget": None},
     "label": {
-        "labeller": "oracle",
+        "labeler": "oracle",
         "temperature": 0.15,
         "tie_gap": 0.0,
         "annotator": "score",
@@ -155,10 +156,10 @@ def shuffled(frame: pd.DataFrame, seed: int = 1) -> pd.DataFrame:
 
 
 def question(pairs: pd.DataFrame, folder: Path, **parts: Any) -> Any:
-    """A labeller's question with empty tables for what is not given; `label` changes the label section."""
-    from realign.core.work import Work
-    from realign.labellers.verdicts import Question
-    from realign.ledger import batches
+    """A labeler's question with empty tables for what is not given; `label` changes the label section."""
+    from realign.labelers.base import Question
+    from realign.store import ledger_batches as batches
+    from realign.store.work import Work
 
     given = {
         "scores": pd.DataFrame(columns=schemas.SCORES.names),
@@ -174,34 +175,34 @@ def question(pairs: pd.DataFrame, folder: Path, **parts: Any) -> Any:
 
 
 def no_vectors(texts: Any) -> np.ndarray:
-    """For labellers that must not embed anything."""
+    """For labelers that must not embed anything."""
     raise AssertionError(f"nobody asked for vectors of {len(texts)} texts")
 
 
 def verdict(pair: str, winner: str = "a", **parts: Any) -> dict[str, Any]:
     """A row of the verdicts table with a right key."""
-    from realign.ledger.store import verdict_id
+    from realign.store.ledger import label_id
 
     row = {
         "pair_id": pair, "prompt_id": f"prompt of {pair}", "fingerprint": "f" * 20, "kind": "llm_judge",
-        "labeller": "a judge", "annotator": "", "occasion": 0, "winner": winner,
+        "labeler": "a judge", "annotator": "", "occasion": 0, "winner": winner,
         "p_a": {"a": 0.9, "b": 0.1}.get(winner, 0.5), "consistent": True, "answer_ab": "{}", "answer_ba": "{}",
         "rationale": None, "confidence": None, "calls": 2, "tokens_in": 100, "tokens_out": 10, "price": 0.25,
         "seconds": 0.5, "given_at": "2020-01-01T00:00:00.000000+00:00",
     } | parts  # fmt: skip
-    key = verdict_id(row["pair_id"], row["fingerprint"], row["annotator"], row["occasion"])
-    return {"verdict_id": key} | row
+    key = label_id(row["pair_id"], row["fingerprint"], row["annotator"], row["occasion"])
+    return {"label_id": key} | row
 
 
 def verdicts(*rows: dict[str, Any]) -> pd.DataFrame:
     """The verdicts table of these rows."""
-    frame = pd.DataFrame(list(rows), columns=schemas.VERDICTS.names)
+    frame = pd.DataFrame(list(rows), columns=schemas.LEDGER.names)
     return frame.astype({"confidence": "Int64", "consistent": "boolean"})
 
 
 def vote(pair: str, who: str, winner: str = "a", **parts: Any) -> dict[str, Any]:
     """A row of the verdicts table that a person gave."""
-    person = {"kind": "human", "labeller": "human", "annotator": who, "consistent": None, "calls": 0,
+    person = {"kind": "human", "labeler": "human", "annotator": who, "consistent": None, "calls": 0,
               "tokens_in": 0, "tokens_out": 0, "price": 0.0, "answer_ab": None, "answer_ba": None,
               "p_a": {"a": 1.0, "b": 0.0}.get(winner, 0.5), "confidence": 3}  # fmt: skip
     return verdict(pair, winner, **(person | parts))

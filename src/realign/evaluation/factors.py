@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from realign.core import ids
-from realign.core.surface import SURFACE, words
-from realign.statistics.intervals import Resampling, mean
+from realign.data.text_features import TEXT_FEATURES, words
+from realign.evaluation.intervals import Resampling, mean
+from realign.store import ids
 
 
 def _overlap(text: str, prompt: str) -> float:
@@ -28,7 +28,7 @@ def _alone(count: Callable[[str], float]) -> Callable[[str, str], float]:
 
 FACTORS: Mapping[str, Callable[[str, str], float]] = {
     "words": lambda text, _: len(words(text)),
-    **{name: _alone(count) for name, count in SURFACE.items()},
+    **{name: _alone(count) for name, count in TEXT_FEATURES.items()},
     "words of the prompt": _overlap,
 }
 """A number for (response, last user turn); more of it is larger."""
@@ -37,7 +37,7 @@ FACTORS: Mapping[str, Callable[[str, str], float]] = {
 def audit(
     labels: pd.DataFrame, pairs: pd.DataFrame, responses: pd.DataFrame, prompts: pd.DataFrame, how: Resampling
 ) -> dict[str, Any]:
-    """tau of every factor with its interval over prompts, by strategy, by labeller and by the gold verdict.
+    """tau of every factor with its interval over prompts, by strategy, by labeler and by the gold verdict.
 
     Args:
         labels: the labels table; held-out pairs are left out.
@@ -62,10 +62,10 @@ def audit(
     once = rows.drop_duplicates("pair_id")
     groups = {
         "strategy": {str(name): part for name, part in rows.groupby("strategy")},
-        "labeller": {str(name): part for name, part in once.groupby("labeller")},
+        "labeler": {str(name): part for name, part in once.groupby("labeler")},
     }
     if once["gold"].isin(["a", "b"]).any():
-        groups["labeller"]["the gold verdict"] = once.assign(winner=once["gold"])
+        groups["labeler"]["the gold verdict"] = once.assign(winner=once["gold"])
     return {
         kind: {name: _taus(part, more.loc[part.index], how) for name, part in parts.items()}
         for kind, parts in groups.items()

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from realign.core import ids
-from realign.core.params import Generate
-from realign.core.progress import progress
-from realign.core.work import require_rows
+from realign.config.params import Generate
 from realign.models.chat import completion_tokens, prompt_tokens
 from realign.models.logprobs import log_ratios
 from realign.models.sampling import Sampled, SamplingRow, sample
+from realign.progress import progress
+from realign.store import ids
+from realign.store.work import require_rows
 
 _EQUAL = 1e-9
 

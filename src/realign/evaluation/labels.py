@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from realign.statistics.intervals import Figure, Resampling, mean, rate
+from realign.evaluation.intervals import Figure, Resampling, mean, rate
 
 _SIMILARITY_BINS = 8
 
@@ -17,7 +17,7 @@ def strategies(labels: pd.DataFrame, pairs: pd.DataFrame, how: Resampling) -> di
 
     - label_error: share of pairs whose label is the opposite of the gold verdict, among pairs that
       neither calls a tie; null where there is no gold;
-    - ties: share of pairs that the labeller calls a tie;
+    - ties: share of pairs that the labeler calls a tie;
     - longer_wins: share of decided pairs whose winner is the longer one (0.5 where equally long);
     - abs_log_length_ratio: mean |ln(tokens a / tokens b)|;
     - similarity: mean cosine;
@@ -44,7 +44,7 @@ def strategies(labels: pd.DataFrame, pairs: pd.DataFrame, how: Resampling) -> di
 
 
 def error_by_similarity(labels: pd.DataFrame, pairs: pd.DataFrame, how: Resampling) -> list[dict[str, Any]]:
-    """REAL's claim on this data: label error of labelled train pairs in bins of equal number, least alike first.
+    """REAL's claim on this data: label error of labeled train pairs in bins of equal number, least alike first.
 
     A row a bin: low, high (cosines), pairs, and figures label_error, ties, abs_log_length_ratio. Empty
     where there is no gold verdict. Every distinct pair counts once, whichever strategy picked it.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from realign.core.artifacts import read_json
-from realign.core.errors import UserError
+from realign.errors import UserError
+from realign.store.artifacts import read_json
 
 # What the users of an adapter must know of its training, kept with the weights.
 RECORD = "training.json"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from realign.core.ids import Message
+from realign.store.ids import Message
 
 # No newline after the end token: it would become a trained completion token.
 CHATML = (

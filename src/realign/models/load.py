@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from realign.core import ids
-from realign.core.errors import UserError
-from realign.core.hub import snapshot
-from realign.core.params import Model
+from realign.config.params import Model
+from realign.errors import UserError
+from realign.store import ids
+from realign.store.hub import snapshot
 
 if TYPE_CHECKING:
     import torch

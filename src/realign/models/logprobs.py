@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from realign.core.batching import fixed_batches
-from realign.core.progress import progress
+from realign.models.batching import fixed_batches
 from realign.models.padding import padded
+from realign.progress import progress
 
 if TYPE_CHECKING:
     import torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from realign.core.batching import Batch
+from realign.models.batching import Batch
 
 if TYPE_CHECKING:
     import torch

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from realign.core import ids
-from realign.core.batching import fixed_batches
-from realign.core.params import Model
-from realign.core.work import Work
+from realign.config.params import Model
+from realign.models.batching import fixed_batches
 from realign.models.chat import inert_turns
 from realign.models.load import load_reward, window
 from realign.models.padding import padded
+from realign.store import ids
+from realign.store.work import Work
 
 _TOKENS_PER_BATCH = 8192
 _LONGEST = 2048

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from realign.core.batching import fixed_batches
-from realign.core.params import Generate
+from realign.config.params import Generate
+from realign.models.batching import fixed_batches
 from realign.models.padding import padded
 
 if TYPE_CHECKING:

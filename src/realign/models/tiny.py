@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from realign.core.params import Architecture
+from realign.config.params import Architecture
 from realign.models.chat import CHATML
 
 _SPECIAL = ["<|pad|>", "<|bos|>", "<|im_start|>", "<|im_end|>"]

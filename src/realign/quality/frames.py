@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from realign.core.text import REFUSAL
+from realign.data.text import REFUSAL
 
 
 def responses(frame: pd.DataFrame) -> pd.DataFrame:

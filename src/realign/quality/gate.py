@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from realign.core import artifacts
-from realign.core.artifacts import Json
-from realign.core.errors import ValidationFailed, listing
-from realign.core.work import Work
+from realign.errors import ValidationFailed, listing
+from realign.store import artifacts
+from realign.store.artifacts import Json
+from realign.store.work import Work
 
 _SHOWN = 5
 

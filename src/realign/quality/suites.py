@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from realign.core.params import Validate
+from realign.config.params import Validate
 from realign.quality.gate import Check, Suite
 
 
@@ -111,7 +111,7 @@ def pairs(limits: Validate, rows_in: int) -> Suite:
 
 
 def preferences(limits: Validate | None) -> Suite:
-    """Labelled pairs. Columns: pair_id, chosen, rejected, p_chosen, validated, held_out, longer_wins.
+    """Labeled pairs. Columns: pair_id, chosen, rejected, p_chosen, validated, held_out, longer_wins.
 
     Without limits only what must hold under any threshold, for the check at training's door.
     """
@@ -147,7 +147,7 @@ def preferences(limits: Validate | None) -> Suite:
             Check(
                 "probability",
                 gxe.ExpectColumnValuesToBeBetween(column="p_chosen", min_value=0, max_value=1),
-                "A label's probability is none: look at the labeller.",
+                "A label's probability is none: look at the labeler.",
             ),
             Check(
                 "not_validated",

@@ -103,7 +103,7 @@ def label_error(strategies: dict[str, Any]) -> str:
 
 
 def strongest(audit: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
-    """The properties of a factor audit, by the largest |τ| that any strategy or labeller has, then by name."""
+    """The properties of a factor audit, by the largest |τ| that any strategy or labeler has, then by name."""
     most: dict[str, float] = {}
     for taus in (taus for sources in audit.values() for taus in sources.values()):
         for name, tau in taus.items():

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from realign.comparison.metrics import METRICS, PRIMARY, SECONDARY
-from realign.comparison.verdict import headline
+from realign.experiments.compare.conclusion import headline
+from realign.experiments.compare.metrics import METRICS, PRIMARY, SECONDARY
 from realign.report import compare_charts
 from realign.report.page import render as render_page
 
@@ -18,7 +18,7 @@ def render(result: Mapping[str, Any], title: str = "Which pairs are worth a labe
     """The whole page as one HTML text.
 
     Args:
-        result: what realign.comparison.compare found.
+        result: what realign.experiments.compare.compare found.
         title: the page's name.
     """
     primary = METRICS[PRIMARY].title

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from realign.core.text import excerpt
+from realign.data.text import excerpt
 
 _TIED = "\u00a0"  # a space at which no line breaks: an interval stays in one piece
 

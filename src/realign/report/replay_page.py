@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from realign.core import schemas
 from realign.report import charts, replay_charts
 from realign.report.page import render as page
+from realign.store import schemas
 
 _SHOWN = 7  # lines in the histogram: more are not told apart
 

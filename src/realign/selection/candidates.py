@@ -8,13 +8,13 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from realign.core import ids
-from realign.core.errors import UserError
-from realign.core.params import Select
-from realign.core.surface import surface
-from realign.heads import pairwise
-from realign.selection.lessons import Lessons
+from realign.config.params import Select
+from realign.data.text_features import text_features
+from realign.errors import UserError
+from realign.models import reward_head as pairwise
+from realign.selection.labeled_pairs import LabeledPairs
 from realign.selection.vectors import directions
+from realign.store import ids
 
 DECIMALS = 5  # the last bits of a cosine depend on the machine; a pick must not
 
@@ -35,7 +35,7 @@ class Candidates:
         similarity: cosine, 5 decimals. Shape (P,).
         seed: of the run.
         options: the select section.
-        lessons: pairs that are labelled already, of these or of other prompts; None where there are none.
+        labeled_pairs: pairs that are labeled already, of these or of other prompts; None where there are none.
         rewards: the policy's implicit reward of each response, nats; None where there is none. Shape (R,).
     """
 
@@ -50,7 +50,7 @@ class Candidates:
     similarity: np.ndarray
     seed: int
     options: Select
-    lessons: Lessons | None = None
+    labeled_pairs: LabeledPairs | None = None
     rewards: np.ndarray | None = None
 
     def reseeded(self, seed: int) -> Candidates:
@@ -95,7 +95,7 @@ class Candidates:
         Cross-fitted: a prompt with a label is scored by a head that did not see it.
 
         Raises:
-            UserError: no pair is labelled yet.
+            UserError: no pair is labeled yet.
         """
         return self._gap(self._head())
 
@@ -104,7 +104,7 @@ class Candidates:
         """The same by a head whose labels had their length effect taken out first. Shape (P,).
 
         Raises:
-            UserError: no pair is labelled yet.
+            UserError: no pair is labeled yet.
         """
         return self._gap(self._head(length_free=True))
 
@@ -115,7 +115,7 @@ class Candidates:
         Calibrated on out-of-fold gaps, 6 decimals; 1/2 throughout where the labels taught nothing.
 
         Raises:
-            UserError: no pair is labelled yet.
+            UserError: no pair is labeled yet.
         """
         head = self._head(covariate=True)
         return np.asarray(np.round(head.p_a(self._gap(head)), 6))
@@ -135,24 +135,28 @@ class Candidates:
         return np.asarray(np.round(self.rewards[self.first] - self.rewards[self.second], 6))
 
     def _head(self, length_free: bool = False, covariate: bool = False) -> pairwise.CrossFitted:
-        if self.lessons is None:
+        if self.labeled_pairs is None:
             raise UserError(
-                "margin, uncertainty, dcrm and their like learn from labels, and no pair is labelled yet. Set "
+                "margin, uncertainty, dcrm and their like learn from labels, and no pair is labeled yet. Set "
                 "select.pilot.prompts above 0, or name another strategy"
             )
-        known, both = self.lessons, self.options.surface
+        known, both = self.labeled_pairs, self.options.text_features
         return pairwise.cross_fit(
-            np.hstack([known.vectors_a, known.surface_a]) if both else known.vectors_a,
-            np.hstack([known.vectors_b, known.surface_b]) if both else known.vectors_b,
+            np.hstack([known.vectors_a, known.features_a]) if both else known.vectors_a,
+            np.hstack([known.vectors_b, known.features_b]) if both else known.vectors_b,
             known.target,
             known.prompt_ids,
             known.log_length_ratio if length_free or covariate else None,
             covariate=covariate,
-            columns=(known.vectors_a.shape[1], known.surface_a.shape[1]) if both else None,
+            columns=(known.vectors_a.shape[1], known.features_a.shape[1]) if both else None,
         )
 
     def _gap(self, head: pairwise.CrossFitted) -> np.ndarray:
-        seen = np.hstack([self.vectors, surface(self.texts)]) if self.options.surface else self.vectors
+        seen = (
+            np.hstack([self.vectors, text_features(self.texts)])
+            if self.options.text_features
+            else self.vectors
+        )
         quality = head.quality(seen, self.prompt_ids[self.owner])
         difference = quality[self.first] - quality[self.second]
         return head.lead(difference, self.prompt_ids[self.prompt], self.log_length_ratio)
@@ -163,7 +167,7 @@ def candidates(
     embeddings: pd.DataFrame,
     seed: int,
     options: Select,
-    lessons: Lessons | None = None,
+    labeled_pairs: LabeledPairs | None = None,
     rewards: pd.Series | None = None,
 ) -> Candidates:
     """Every pair of two different responses under one prompt.
@@ -173,7 +177,7 @@ def candidates(
         embeddings: a finite, non-zero vector for each of them.
         seed: of the run.
         options: the select section.
-        lessons: pairs that are labelled already.
+        labeled_pairs: pairs that are labeled already.
         rewards: implicit reward by response id, for every response.
     """
     rows = responses.sort_values(["prompt_id", "response_id"], kind="stable")
@@ -202,7 +206,7 @@ def candidates(
         similarity=_cosines(vectors, one, other),
         seed=seed,
         options=options,
-        lessons=lessons,
+        labeled_pairs=labeled_pairs,
         rewards=None if rewards is None else rewards.reindex(rows["response_id"]).to_numpy(dtype=float),
     )
 

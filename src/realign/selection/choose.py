@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from realign.core.params import Select
+from realign.config.params import Select
 from realign.selection.across import ACROSS, shares
 from realign.selection.candidates import Candidates
 from realign.selection.registry import MIX, Strategy, named
@@ -34,7 +34,7 @@ def choose(
     pilot: np.ndarray | None = None,
     sound: np.ndarray | None = None,
 ) -> Picks:
-    """The pairs that a strategy, or the mixture select.mix, gives to the labeller.
+    """The pairs that a strategy, or the mixture select.mix, gives to the labeler.
 
     A strategy that learns from labels has bought the pilot's pairs already: they come first and count in the
     budget, and the rest of it goes to other prompts. A mixture shares its budget out by its parts: the part
@@ -46,7 +46,7 @@ def choose(
         pool: the candidates.
         known: strategies by name.
         options: the select section.
-        pilot: indices of the pairs that are labelled already, one a prompt; None for none.
+        pilot: indices of the pairs that are labeled already, one a prompt; None for none.
         sound: pairs that may be picked; a prompt whose choice is not among them goes without. None for all.
             Shape (P,).
 

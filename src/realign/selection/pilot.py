@@ -1,4 +1,4 @@
-"""The pilot: pairs that are labelled first, to teach the strategies that learn."""
+"""The pilot: pairs that are labeled first, to teach the strategies that learn."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from realign.core import ids
 from realign.selection.candidates import Candidates
 from realign.selection.choose import choices
-from realign.selection.lessons import Lessons
+from realign.selection.labeled_pairs import LabeledPairs
 from realign.selection.registry import Strategy
+from realign.store import ids
 
 CHANCE = "random"
 
@@ -21,7 +21,7 @@ def pilot(
     known: Mapping[str, Strategy],
     size: int,
     sound: np.ndarray,
-    ask: Callable[[np.ndarray], Lessons | None],
+    ask: Callable[[np.ndarray], LabeledPairs | None],
 ) -> np.ndarray:
     """A pair of each of `size` prompts, in the order in which they are bought; fewer where there are no more.
 
@@ -49,7 +49,7 @@ def pilot(
     while len(found) < size:
         taught = ask(found) if len(found) and options.by != CHANCE else None
         strategy = known[options.by if taught else CHANCE]
-        order = np.where(sound, strategy(replace(pool, lessons=taught) if taught else pool), np.inf)
+        order = np.where(sound, strategy(replace(pool, labeled_pairs=taught) if taught else pool), np.inf)
         first = sound & (choices(pool, order) == 1) & ~np.isin(pool.prompt, pool.prompt[found])
         pairs = np.flatnonzero(first)
         more = pairs[np.argsort(turn[pool.prompt[pairs]])][: min(step, size - len(found))]

@@ -19,8 +19,8 @@ from types import ModuleType
 
 import numpy as np
 
-from realign.core.errors import UserError, listing
-from realign.core.params import Select
+from realign.config.params import Select
+from realign.errors import UserError, listing
 from realign.selection import strategies as shipped
 from realign.selection.candidates import Candidates
 

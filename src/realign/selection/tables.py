@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from realign.core import ids, schemas
-from realign.core.params import Select
-from realign.core.work import Quarantine, require_rows
+from realign.config.params import Select
 from realign.selection.candidates import Candidates
 from realign.selection.choose import Picks, choices
+from realign.store import ids, schemas
+from realign.store.work import Quarantine, require_rows
 
 HOLDOUT = {
     "budget": None,
@@ -78,7 +78,7 @@ def as_pairs(pool: Candidates, picks: Picks, purpose: str, name: str) -> pd.Data
                 b,
                 float(pool.similarity[at]),
                 side * float(pool.log_length_ratio[at]) + 0.0,
-                None if pool.lessons is None else side * float(pool.gap[at]) + 0.0,
+                None if pool.labeled_pairs is None else side * float(pool.gap[at]) + 0.0,
                 int(choice),
                 int(rank[at]),
                 int(counts[pool.prompt[at]]),

@@ -8,8 +8,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from realign.core.progress import progress
 from realign.models.load import has_bf16
+from realign.progress import progress
 
 _MARK = "COMPLETE"
 

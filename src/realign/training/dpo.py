@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from realign.core import schemas
-from realign.core.ids import load_messages
-from realign.core.params import Train
+from realign.config.params import Train
 from realign.models.adapter import RECORD
 from realign.models.chat import inert_turns
+from realign.store import schemas
+from realign.store.ids import load_messages
 
 
 def train_dpo(

@@ -1,4 +1,4 @@
-"""DPO on soft labels: each pair counts in both directions, by how sure its labeller is."""
+"""DPO on soft labels: each pair counts in both directions, by how sure its labeler is."""
 
 from __future__ import annotations
 

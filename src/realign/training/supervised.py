@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from realign.core.ids import Message
-from realign.core.params import Supervised
+from realign.config.params import Supervised
 from realign.models.chat import inert_turns
+from realign.store.ids import Message
 
 
 def train_supervised(

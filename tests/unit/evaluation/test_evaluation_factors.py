@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from unit_builders import turns
 
-from realign.core import ids
 from realign.evaluation.factors import FACTORS, audit
+from realign.evaluation.intervals import Resampling
 from realign.evaluation.labels import error_by_similarity
-from realign.statistics.intervals import Resampling
+from realign.store import ids
 
 HOW = Resampling(200, 0.95, 7)
 PLAIN = "The answer is five. It is right."
@@ -59,7 +59,7 @@ def tables(winner, gold=None):
         pairs.append((f"pair{number}", f"a{number}", f"b{number}", number / 100, 0.5))
         said = None if gold is None else gold[number]
         labels.append(("train", "easy", f"pair{number}", prompt, won, "judge", said))
-    names = ["purpose", "strategy", "pair_id", "prompt_id", "winner", "labeller", "gold"]
+    names = ["purpose", "strategy", "pair_id", "prompt_id", "winner", "labeler", "gold"]
     columns = ["pair_id", "response_a", "response_b", "similarity", "log_length_ratio"]
     return (
         pd.DataFrame(labels, columns=names),
@@ -76,15 +76,15 @@ def test_tau_says_how_far_the_winner_has_more_of_it():
     assert easy["words"]["value"] == pytest.approx(-0.5)
     assert easy["hedges"]["n"] == 20 and easy["list items"]["value"] == 0.0
     assert easy["hedges"]["low"] < 0.5 < easy["hedges"]["high"]
-    assert found["labeller"]["judge"] == easy
-    assert found["labeller"]["the gold verdict"]["words"]["value"] == 1.0
+    assert found["labeler"]["judge"] == easy
+    assert found["labeler"]["the gold verdict"]["words"]["value"] == 1.0
 
 
 def test_without_a_gold_verdict_there_is_none_and_held_out_pairs_do_not_count():
     labels, *rest = tables(["a", "b", "a", "a"])
     labels.loc[3, "purpose"] = "holdout"
     found = audit(labels, *rest, HOW)
-    assert list(found["labeller"]) == ["judge"]
+    assert list(found["labeler"]) == ["judge"]
     assert found["strategy"]["easy"]["words"]["n"] == 3
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from realign.evaluation.intervals import Resampling
 from realign.evaluation.labels import strategies
-from realign.statistics.intervals import Resampling
 
 HOW = Resampling(200, 0.95, 7)
 # strategy, purpose, pair, winner, gold, gold gap, ln(a/b), similarity; each pair is of a prompt of its own
@@ -47,7 +47,7 @@ def test_label_error_leaves_out_what_either_calls_a_tie(found):
     assert found["hard"]["label_error"]["value"] == 0.5
 
 
-def test_ties_are_the_labellers_own(found):
+def test_ties_are_the_labelers_own(found):
     assert found["easy"]["ties"]["value"] == 0.2
     assert found["hard"]["ties"] == {
         "value": 0.0,

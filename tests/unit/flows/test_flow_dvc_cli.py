@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from flows import dvc_cli
-from realign.core.errors import UserError
+from realign.errors import UserError
 
 
 def configured(tmp_path, config=None, local=None):

@@ -6,8 +6,8 @@ import pytest
 from unit_builders import ROOT
 
 from flows import experiment, project, settings
-from realign.core.errors import UserError
-from realign.core.params import Arm
+from realign.config.params import Arm
+from realign.errors import UserError
 
 
 @pytest.fixture

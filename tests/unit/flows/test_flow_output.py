@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows import output
-from realign.core.errors import UserError
+from realign.errors import UserError
 
 
 def test_what_can_be_written_is_let_through(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from unit_builders import ROOT
 
 from flows import project
-from realign.core.errors import UserError
+from realign.errors import UserError
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from rich.console import Console
 from unit_builders import ROOT
 
 from flows import results
-from realign.core.errors import UserError
+from realign.errors import UserError
 
 
 def figure(value):
@@ -23,7 +23,7 @@ METRICS = {
     },
     "strategies": {"easy": {"label_error": figure(0.25)}, "hard": {"label_error": None}},
     "judge": {"kind": "rule"},
-    "labeller": "test",
+    "labeler": "test",
     "confidence": 0.9,
 }
 
@@ -47,7 +47,7 @@ def test_rows_hold_value_interval_and_count():
     }
 
 
-def test_the_table_names_confidence_labeller_and_report(tmp_path):
+def test_the_table_names_confidence_labeler_and_report(tmp_path):
     shutil.copy(ROOT / "profiles" / "demo.yaml", tmp_path / "params.yaml")
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports" / "metrics.json").write_text(json.dumps(METRICS))

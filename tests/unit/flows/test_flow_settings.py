@@ -8,8 +8,8 @@ from ruamel.yaml import YAML
 from unit_builders import ROOT
 
 from flows import settings
-from realign.core import params_file
-from realign.core.errors import UserError
+from realign.config import params_file
+from realign.errors import UserError
 
 PROFILES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from flows.status_words import lines
-from realign.stage import STAGES
+from realign.pipeline.runner import STAGES
 
 PARAMS = "seed: 7\nstrategy: easy\nselect:\n  budget: 5\n  added: 1\ntrain:\n  beta: 0.2\n  lora: {r: 8}\nother: {x: 1}\n"
 LOCK = """\

@@ -8,10 +8,10 @@ import torch
 from transformers import LlamaForSequenceClassification
 from unit_builders import model_named
 
-from realign.core import ids
-from realign.core.errors import UserError
-from realign.core.params import Model
+from realign.config.params import Model
+from realign.errors import UserError
 from realign.models.load import load_causal, load_reward, pinned
+from realign.store import ids
 
 
 @pytest.fixture

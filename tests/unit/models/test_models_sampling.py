@@ -9,9 +9,9 @@ import pytest
 import torch
 from scipy import stats
 
-from realign.core import ids
-from realign.core.params import Generate
+from realign.config.params import Generate
 from realign.models.sampling import KeyedChoice, SamplingRow, sample
+from realign.store import ids
 
 PAD, EOS = 0, 3
 NEW = 10

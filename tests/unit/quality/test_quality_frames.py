@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit_builders import section, world
 
-from realign.core import ids
-from realign.core.text import REFUSAL
+from realign.data.text import REFUSAL
 from realign.quality import frames, suites
+from realign.store import ids
 
 
 @pytest.mark.parametrize(

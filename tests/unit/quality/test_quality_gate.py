@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from unit_builders import section
 
-from realign.core.errors import ValidationFailed
-from realign.core.work import Work
+from realign.errors import ValidationFailed
 from realign.quality import gate, suites
+from realign.store.work import Work
 
 LIMITS = section(
     "validate",

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from unit_builders import section, world
 
-from realign.core import ids, schemas
-from realign.core.work import Work
+from realign.pipeline.stages import report
 from realign.report import charts
 from realign.report.page import figure, percent
-from realign.stages import report
+from realign.store import ids, schemas
+from realign.store.work import Work
 
 HOSTILE = {
     "script": "<script>alert(1)</script>",
@@ -102,14 +102,14 @@ def inputs(text="plain", **changes):
             ],
             "factors": {
                 "strategy": {name: {"words": measured(), "hedges": None} for name in ("easy", "hard")},
-                "labeller": {text: {"words": measured(), "hedges": None}},
+                "labeler": {text: {"words": measured(), "hedges": None}},
             },
             "calibration": {
                 "ece": 0.1, "ece_scaled": None, "temperature": 2.0,
                 "curve": [{"from": 0.5, "to": 0.6, "p": 0.55, "accuracy": measured()}],
             },
             "judge": {"kind": "rule", "held_out_accuracy": measured(0.7)},
-            "labeller": text,
+            "labeler": text,
             "beta": 0.1,
             "confidence": 0.95,
             "resamples": 200,
@@ -117,7 +117,7 @@ def inputs(text="plain", **changes):
         },
         "rewards": pd.DataFrame(columns=schemas.REWARDS.names),
         "pilot": pd.DataFrame(columns=schemas.PILOT.names),
-        "labelling": {"labeller": "oracle", "outcomes": {"a": 3, "both_bad": 1}, "by": {text: 4}, "known_pairs": None},
+        "labeling": {"labeler": "oracle", "outcomes": {"a": 3, "both_bad": 1}, "by": {text: 4}, "known_pairs": None},
     }  # fmt: skip
     whole |= {
         f"quarantine_{stage}": quarantine for stage in ("prepare", "generate", "select", "validate", "label")
@@ -273,8 +273,8 @@ def test_the_page_says_how_the_labels_came_about(no_charts):
     figures = dict.fromkeys(
         ("accuracy", "coverage", "consistency", "position_bias", "unanswered"), measured(0.875)
     )
-    labelling = {
-        "labeller": "cascade",
+    labeling = {
+        "labeler": "cascade",
         "outcomes": {"a": 3, "both_bad": 1},
         "by": {"a judge": 3, "human (majority)": 1},
         "known_pairs": {"pairs": 40, **figures, "length": {"bias": None}, "calibration": calibration},
@@ -285,7 +285,7 @@ def test_the_page_says_how_the_labels_came_about(no_charts):
         "people": {"votes": 9, "annotators": 2, "consensus": "dawid_skene", "alpha": None},
         "quality_head": {"agreement_with_unseen_answers": measured(0.625)},
     }  # fmt: skip
-    text = " ".join(page(labelling=labelling).split())
+    text = " ".join(page(labeling=labeling).split())
     for words in ("says the same in 75.0 % [", "82 calls, 1000 tokens and 0.25 in money", "7 pairs were over",
                   "4 doubtful pairs and 3 drawn for audit; 13 of 20", "(65.0 %) nobody looked at", "12.5 %",
                   "9 votes of 2 people, consensus by dawid skene", "alpha not known", "62.5 %",
@@ -312,8 +312,6 @@ def test_the_property_that_labels_reward_most_comes_first():
         "strategy": {
             "easy": {"words": {"value": 0.1}, "hedges": {"value": -0.3}, "digits": None, "commas": None}
         },
-        "labeller": {
-            "judge": {"words": {"value": -0.2}, "hedges": {"value": 0.0}, "digits": {"value": 0.25}}
-        },
+        "labeler": {"judge": {"words": {"value": -0.2}, "hedges": {"value": 0.0}, "digits": {"value": 0.25}}},
     }
     assert charts.strongest(audit) == ["hedges", "digits", "words", "commas"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from test_selection_pairs import KNOWN, counts, seeds, tables
 from unit_builders import section
 
-from realign.core.errors import UserError
+from realign.errors import UserError
 from realign.selection import Strategy, choose, pick
 from realign.selection.across import ACROSS, k_center, prompt_means, shares, stratified
 from realign.selection.candidates import candidates

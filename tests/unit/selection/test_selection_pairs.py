@@ -9,25 +9,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit_builders import section, shuffled
 
-from realign.core import ids
-from realign.core.errors import UserError
+from realign.errors import UserError
 from realign.selection import named, pick, registry
 from realign.selection.candidates import candidates
-from realign.selection.lessons import lessons
+from realign.selection.labeled_pairs import labeled_pairs
+from realign.store import ids
 
 KNOWN = registry()
 EVERY = sorted(name for name, strategy in KNOWN.items() if "rewards" not in strategy.needs)
 
 
 def taught(responses, embeddings):
-    """Lessons from all pairs of neighbours: the one with the larger first coordinate wins."""
+    """LabeledPairs from all pairs of neighbours: the one with the larger first coordinate wins."""
     lead = {r: v[0] for r, v in embeddings.itertuples(index=False)}
     rows = []
     for prompt, part in responses.groupby("prompt_id"):
         of = sorted(part["response_id"])
         rows += [(prompt, a, b, "a" if lead[a] > lead[b] else "b") for a, b in itertools.pairwise(of)]
     pilot = pd.DataFrame(rows, columns=["prompt_id", "response_a", "response_b", "winner"])
-    return lessons(pilot, responses, embeddings)
+    return labeled_pairs(pilot, responses, embeddings)
 
 
 def tables(counts, width=5, seed=0, decimals=None):

@@ -7,10 +7,10 @@ import pytest
 from test_selection_pairs import tables
 from unit_builders import section
 
-from realign.core.surface import SURFACE
+from realign.data.text_features import TEXT_FEATURES
 from realign.selection import pilot, registry
 from realign.selection.candidates import candidates
-from realign.selection.lessons import Lessons
+from realign.selection.labeled_pairs import LabeledPairs
 
 KNOWN = registry()
 
@@ -31,9 +31,9 @@ class Teacher:
         pool = self.pool
         a, b = pool.vectors[pool.first[pairs]], pool.vectors[pool.second[pairs]]
         prompts = pool.prompt_ids[pool.prompt[pairs]]
-        plain = np.zeros((len(pairs), len(SURFACE)))
+        plain = np.zeros((len(pairs), len(TEXT_FEATURES)))
         target = np.sign(a[:, 0] - b[:, 0])
-        return Lessons(a, b, plain, plain, target, prompts, pool.log_length_ratio[pairs])
+        return LabeledPairs(a, b, plain, plain, target, prompts, pool.log_length_ratio[pairs])
 
 
 def every(pool):
@@ -58,8 +58,8 @@ def test_later_rounds_are_picked_with_what_those_before_taught():
     assert [len(pairs) for pairs in teacher.rounds] == [20, 40]
     assert list(found[:20]) == list(pilot(pool_of(), KNOWN, 20, every(pool), teacher))
     for start, end in ((20, 40), (40, 50)):
-        lessons = teacher(found[:start])
-        order = KNOWN["margin"](dataclasses.replace(pool, lessons=lessons))
+        labeled_pairs = teacher(found[:start])
+        order = KNOWN["margin"](dataclasses.replace(pool, labeled_pairs=labeled_pairs))
         for pair in found[start:end]:
             mine = np.flatnonzero(pool.prompt == pool.prompt[pair])
             assert order[pair] == order[mine].min()

@@ -7,8 +7,8 @@ import pytest
 from test_selection_pairs import tables
 from unit_builders import section
 
-from realign.core.errors import UserError
-from realign.core.params import NO_FILE
+from realign.config.params import NO_FILE
+from realign.errors import UserError
 from realign.selection import choose, refuse, registry
 from realign.selection import strategies as shipped
 from realign.selection.candidates import candidates

@@ -8,10 +8,10 @@ import pytest
 from test_selection_pairs import EVERY, KNOWN, tables, taught
 from unit_builders import section
 
-from realign.core.errors import UserError
+from realign.errors import UserError
 from realign.selection import pick
 from realign.selection.candidates import candidates
-from realign.selection.lessons import lessons
+from realign.selection.labeled_pairs import labeled_pairs
 
 
 def pool_of(counts=(6,) * 40, seed=0, learned=True, **options):
@@ -43,7 +43,7 @@ def planted(prompts=120, k=6, seed=0, length_in=1.0, noise=0.0):
     )  # fmt: skip
     wins = [quality[a] > quality[b] for a, b in zip(pilot["response_a"], pilot["response_b"], strict=True)]
     pilot["winner"] = np.where(wins, "a", "b")
-    known = lessons(pilot, responses, embeddings)
+    known = labeled_pairs(pilot, responses, embeddings)
     pool = candidates(responses, embeddings, 7, section("select"), known)
     truth = np.array([quality[r] for r in pool.responses])
     return pool, truth[pool.first] - truth[pool.second]
@@ -117,7 +117,7 @@ def test_margin_finds_the_clear_pairs_and_uncertainty_the_doubtful_ones():
     assert clear > 1.6 * chance > 1.6 * 1.5 * doubtful
 
 
-def listed(surface):
+def listed(text_features):
     """Quality is how many list items a text has; vectors and lengths say nothing. A pool, and its true gaps."""
     random = np.random.default_rng(4)
     responses, embeddings = tables([5] * 80, width=8, seed=4)
@@ -125,8 +125,8 @@ def listed(surface):
     responses["text"] = ["\n".join(["Well", *["- one"] * count]) for count in items]
     quality = dict(zip(responses["response_id"], items, strict=True))
     pilot = taught_by(responses, quality)
-    known = lessons(pilot, responses, embeddings)
-    pool = candidates(responses, embeddings, 7, section("select", surface=surface), known)
+    known = labeled_pairs(pilot, responses, embeddings)
+    pool = candidates(responses, embeddings, 7, section("select", text_features=text_features), known)
     truth = np.array([quality[r] for r in pool.responses])
     return pool, np.abs(truth[pool.first] - truth[pool.second])
 
@@ -175,7 +175,7 @@ def test_a_bounded_margin_is_the_best_that_keeps_the_bound():
         pd.DataFrame({"prompt_id": pool.prompt_ids[pool.owner], "response_id": pool.responses,
                       "tokens": pool.tokens, "text": pool.texts})[pool.owner < 5],
         pd.DataFrame({"response_id": pool.responses, "vector": list(pool.vectors)}),
-        7, section("select"), pool.lessons,
+        7, section("select"), pool.labeled_pairs,
     )  # fmt: skip
     assert small.sum() == len(few.prompt)
     sure, apart = np.abs(few.p_first - 0.5), np.abs(few.log_length_ratio)
@@ -227,17 +227,17 @@ def test_implicit_margins_are_gaps_of_the_rewards_they_are_given():
 
 
 @pytest.mark.parametrize("name", [n for n in EVERY if "labels" in KNOWN[n].needs])
-def test_what_learns_says_so_when_nothing_is_labelled(name):
+def test_what_learns_says_so_when_nothing_is_labeled(name):
     with pytest.raises(UserError, match=r"select\.pilot\.prompts"):
         KNOWN[name](pool_of(learned=False))
 
 
 def test_a_prompt_is_never_scored_by_a_head_that_saw_its_label():
     pool, _ = planted()
-    known = pool.lessons
+    known = pool.labeled_pairs
     mine = known.prompt_ids == "p007"
     lied = dataclasses.replace(known, target=np.where(mine, -80.0 * known.target, known.target))
-    poisoned = dataclasses.replace(pool, lessons=lied)
+    poisoned = dataclasses.replace(pool, labeled_pairs=lied)
     here = pool.prompt_ids[pool.prompt] == "p007"
     np.testing.assert_array_equal(pool.gap[here], poisoned.gap[here])
     assert (pool.gap[~here] != poisoned.gap[~here]).mean() > 0.5
@@ -248,5 +248,5 @@ def test_labels_that_say_nothing_are_no_lessons():
     a, b, c = responses["response_id"]
     pilot = pd.DataFrame({"prompt_id": responses["prompt_id"], "response_a": [a, a, b],
                           "response_b": [b, c, c], "winner": ["a", "abstain", "both_bad"]})  # fmt: skip
-    assert sorted(lessons(pilot, responses, embeddings).target) == [0.0, 1.0]
-    assert lessons(pilot.assign(winner=""), responses, embeddings) is None
+    assert sorted(labeled_pairs(pilot, responses, embeddings).target) == [0.0, 1.0]
+    assert labeled_pairs(pilot.assign(winner=""), responses, embeddings) is None

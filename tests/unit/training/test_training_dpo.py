@@ -10,9 +10,10 @@ import pytest
 import torch
 from unit_builders import section, turns
 
-from realign.core import ids, params, schemas
-from realign.core.artifacts import conform
+from realign.config import params
 from realign.models.load import load_causal, load_policy
+from realign.store import ids, schemas
+from realign.store.artifacts import conform
 from realign.training.common import last_checkpoint
 from realign.training.dpo import save_adapter, train_dpo
 from realign.training.supervised import train_supervised

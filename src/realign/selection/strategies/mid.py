@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from realign.core import ids
 from realign.selection.candidates import Candidates
+from realign.store import ids
 
 NEEDS = ("seed",)
 

@@ -1,0 +1,1 @@
+"""The parameters: their shape, reading them, combinations that are refused."""

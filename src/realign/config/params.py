@@ -1,0 +1,355 @@
+"""`params.yaml`, typed: one frozen model a section, no defaults.
+
+There is no default in code, because DVC cannot see one change. What a key means stands in
+`params.yaml` beside it. `core.params_file` reads it, `core.combinations` knows what cannot go together.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+NO_FILE = "data/no-file"  # stands for "none" where DVC wants a path
+OWN_ADAPTER = "models/adapter"  # what a run trains, so nothing above train can read it
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, Field(ge=0)]
+Name = Annotated[str, Field(min_length=1)]
+
+LossType = Literal[
+    "sigmoid", "hinge", "ipo", "exo_pair", "nca_pair", "robust", "bco_pair", "sppo_hard", "aot",
+    "aot_unpaired", "apo_zero", "apo_down", "discopop", "sft", "sigmoid_norm",
+]  # fmt: skip
+Shape = Literal["multi", "hh", "shp", "prompts"]
+
+
+class Section(BaseModel):
+    """A section of params.yaml: frozen, complete, no unknown key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    def hub_names(self) -> list[str]:
+        """What this section asks of a model hub; nothing unless a section says so."""
+        return []
+
+
+class HubDataset(Section):
+    """A data set on the hub, pinned."""
+
+    name: Name | None
+    revision: Name | None
+    split: Name
+    shape: Shape
+
+
+class Prepare(Section):
+    """Reading raw data."""
+
+    source: Literal["builtin", "multi", "hh", "shp", "prompts", "hub"]
+    path: Name
+    hub: HubDataset
+    eval_share: Annotated[float, Field(gt=0, lt=1)]
+    max_prompts: Count | None
+    max_responses: Annotated[int, Field(ge=2)]
+    max_chars: Count
+    max_share_dropped: Share
+
+    def hub_names(self) -> list[str]:
+        """The data set, where the source is the hub."""
+        return [str(self.hub.name)] if self.source == "hub" else []
+
+    @property
+    def shape(self) -> str:
+        """What the raw rows look like, wherever they come from."""
+        return self.hub.shape if self.source == "hub" else self.source
+
+
+class Model(Section):
+    """A model by folder or hub name, pinned by its revision."""
+
+    name: Name | None
+    revision: Name | None
+
+    def hub_names(self) -> list[str]:
+        """The name, unless it is a folder."""
+        return [self.name] if self.name and not Path(self.name).is_dir() else []
+
+
+class Architecture(Section):
+    """A tiny Llama-style model built from scratch."""
+
+    vocab_size: Annotated[int, Field(ge=300)]
+    hidden_size: Count
+    intermediate_size: Count
+    layers: Count
+    heads: Count
+    max_positions: Annotated[int, Field(ge=32)]
+
+
+class Supervised(Section):
+    """Supervised training with TRL: of a built model, or SFT of a loaded one."""
+
+    steps: Whole
+    batch_size: Count
+    learning_rate: Positive
+    max_length: Annotated[int, Field(ge=16)]
+
+
+class Base(Section):
+    """The base policy."""
+
+    source: Literal["build", "local", "hub"]
+    model: Model
+    build: Architecture
+    pretrain: Supervised
+    sft: Supervised
+
+    def hub_names(self) -> list[str]:
+        """The model, where the source is the hub."""
+        return self.model.hub_names() if self.source == "hub" else []
+
+
+class Generate(Section):
+    """Sampling responses."""
+
+    mode: Literal["sample", "given"]
+    k: Annotated[int, Field(ge=2)]
+    temperature: Positive
+    top_p: Annotated[float, Field(gt=0, le=1)]
+    max_new_tokens: Count
+    max_prompt_tokens: Count
+    tokens_per_batch: Count
+
+
+class Embed(Section):
+    """One vector a response."""
+
+    method: Literal["hidden_state", "sentence_transformer"]
+    model: Model
+    max_tokens: Count
+    tokens_per_batch: Count
+
+    def hub_names(self) -> list[str]:
+        """The sentence encoder, unless it is a folder."""
+        return self.model.hub_names() if self.method == "sentence_transformer" else []
+
+
+class Pilot(Section):
+    """Pairs that are labeled first, for strategies that learn."""
+
+    prompts: Whole
+    by: Name
+    round: Count
+
+
+class Implicit(Section):
+    """The policy's own reward of each response."""
+
+    reward: Literal["none", "base", "adapter"]
+    adapter: Name
+
+
+class Select(Section):
+    """Which pairs are worth a label."""
+
+    budget: Count | None
+    across: Literal["top", "stratified", "k_center"]
+    pairs_per_prompt: Count
+    mix: dict[Name, Positive]
+    mid: Annotated[list[Share], Field(min_length=2, max_length=2)]
+    matched_length: Annotated[float, Field(ge=1)]
+    length_bound: Positive
+    text_features: bool
+    pilot: Pilot
+    implicit: Implicit
+
+
+class Validate(Section):
+    """Thresholds of the quality gates."""
+
+    min_rows: Count
+    max_length_ratio: Annotated[float, Field(gt=1)]
+    near_duplicate: Share
+    max_share_dropped: Share
+    max_share_truncated: Share
+    max_share_refusals: Share
+    max_length_confound: Share
+
+
+class Budget(Section):
+    """What a set of labels may cost."""
+
+    calls: Count | None
+    money: Positive | None
+    then: Literal["stop", "train"]
+
+
+class Judge(Section):
+    """A language model that is asked which response is better, in both orders."""
+
+    server: Name | None
+    model: Model
+    key_variable: Name
+    rubric: Name
+    attributes: dict[Name, float]
+    temperature: Annotated[float, Field(ge=0)]
+    max_tokens: Count
+    concurrency: Count
+    timeout: Positive
+    retries: Whole
+    price_in: Annotated[float, Field(ge=0)]
+    price_out: Annotated[float, Field(ge=0)]
+
+
+class SelfJudge(Section):
+    """The policy's own log-probabilities under two contrastive instructions."""
+
+    positive: Name
+    negative: Name
+
+
+class People(Section):
+    """People who vote on a page."""
+
+    min_votes: Count
+    min_share: Annotated[float, Field(gt=0, le=1)]
+    gold_share: Annotated[float, Field(ge=0, lt=1)]
+    repeat_share: Annotated[float, Field(ge=0, lt=1)]
+    consensus: Literal["majority", "dawid_skene", "mace"]
+
+
+MachineLabeler = Literal["oracle", "scores", "reward_model", "llm_judge", "self_judge", "quality_head"]
+
+
+class Cascade(Section):
+    """A judge labels, people get what is doubtful."""
+
+    judge: MachineLabeler
+    unsure: Annotated[float, Field(ge=0, le=0.5)]
+    audit_share: Share
+
+
+class Label(Section):
+    """Who says which response is better."""
+
+    labeler: MachineLabeler | Literal["human", "cascade"]
+    temperature: Positive
+    tie_gap: Annotated[float, Field(ge=0)]
+    annotator: Name
+    gold_annotator: Name | None
+    known_pairs: Name
+    min_judge_accuracy: Share | None
+    budget: Budget
+    reward_model: Model
+    judge: Judge
+    self_judge: SelfJudge
+    people: People
+    cascade: Cascade
+
+    @property
+    def machine(self) -> str:
+        """The labeler that is no person: the cascade's judge in a cascade."""
+        return self.cascade.judge if self.labeler == "cascade" else self.labeler
+
+    def hub_names(self) -> list[str]:
+        """The reward model, which may label or judge, and a judge that runs here."""
+        local = self.judge.server is None and self.machine == "llm_judge"
+        return self.reward_model.hub_names() + (self.judge.model.hub_names() if local else [])
+
+
+class Lora(Section):
+    """The adapter (PEFT)."""
+
+    r: Count
+    alpha: Count
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    target_modules: Name | list[str]
+
+
+class Train(Section):
+    """DPO with TRL."""
+
+    beta: Positive
+    loss_type: Annotated[list[LossType], Field(min_length=1)]
+    loss_weights: list[float] | None
+    soft_labels: bool
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)]
+    epochs: Positive
+    batch_size: Count
+    gradient_accumulation: Count
+    learning_rate: Positive
+    warmup_share: Annotated[float, Field(ge=0, lt=1)]
+    max_length: Annotated[int, Field(ge=16)]
+    checkpoint_every: Count
+    log_every: Count
+    lora: Lora
+
+
+class Evaluate(Section):
+    """Held-out measurement."""
+
+    judge: Literal["rule", "score_head", "reward_model"]
+    samples: Count
+    resamples: Annotated[int, Field(ge=200)]
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+
+
+class Report(Section):
+    """The page."""
+
+    title: Name
+    examples: Count
+
+
+class Arm(NamedTuple):
+    """One training of the equal-budget experiment."""
+
+    strategy: str
+    budget: int
+    seed: int
+
+
+class Compare(Section):
+    """The equal-budget experiment: every strategy with every budget and every seed."""
+
+    strategies: Annotated[list[Name], Field(min_length=2)]
+    budgets: Annotated[list[Count], Field(min_length=1)]
+    seeds: Annotated[list[Whole], Field(min_length=1)]
+    baseline: Name
+    pilot: Count
+    samples: Count
+
+    def arms(self) -> list[Arm]:
+        """Every combination, in the order of dvc.yaml's matrix."""
+        return [Arm(*arm) for arm in itertools.product(self.strategies, self.budgets, self.seeds)]
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    seed: Whole
+    strategy: Name
+    audit: list[Name]
+    prepare: Prepare
+    base: Base
+    generate: Generate
+    embed: Embed
+    select: Select
+    validation: Annotated[Validate, Field(alias="validate")]  # BaseModel has a validate of its own
+    label: Label
+    train: Train
+    evaluate: Evaluate
+    report: Report
+    compare: Compare
+
+    def section(self, key: str) -> object:
+        """The value of one key of params.yaml, with dots for a key inside of a section."""
+        if key == "validate":
+            return self.validation
+        return functools.reduce(getattr, key.split("."), self)

@@ -1,0 +1,91 @@
+"""`params.yaml` read and checked, every problem of it in one message."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from realign.config.combinations import impossible
+from realign.config.params import Params
+from realign.errors import UserError, listing
+
+PARAMS_FILE = "params.yaml"
+
+
+def load(path: Path) -> Params:
+    """Read and check a params file.
+
+    Raises:
+        UserError: the file is absent, is no YAML, or breaks a rule; all broken rules are listed.
+    """
+    try:
+        raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} is not there. Run from the project's root, or restore it: git checkout {path.name}"
+        ) from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid YAML: {error}") from None
+    return check(raw, path.name)
+
+
+def check(raw: object, name: str = PARAMS_FILE) -> Params:
+    """Check parameters that were read from somewhere.
+
+    Raises:
+        UserError: lists every unknown, missing or wrong key and every impossible combination.
+    """
+    if not isinstance(raw, dict):
+        raise UserError(f"{name} must hold sections (key: value), not {type(raw).__name__}")
+    try:
+        params = Params.model_validate(raw)
+    except ValidationError as error:
+        problems = [_sentence(dict(e)) for e in error.errors()]
+        problems += impossible(_sound(raw, {e["loc"][0] for e in error.errors()}))
+    else:
+        problems = impossible(params)
+        if not problems:
+            return params
+    raise UserError(listing(f"{name} cannot be used ({len(problems)} problem(s)):", problems))
+
+
+def _sound(raw: dict[Any, Any], broken: set[int | str]) -> Params:
+    """The sections without an error; the others are absent."""
+    sections = {}
+    for name, field in Params.model_fields.items():
+        key = field.alias or name
+        if key in raw and key not in broken:
+            section: Any = field.annotation
+            sections[key] = section.model_validate(raw[key]) if isinstance(raw[key], dict) else raw[key]
+    return Params.model_construct(**sections)
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in error["loc"] if not str(part).startswith("function"))
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(error["loc"][-1]), _keys(error["loc"][:-1]), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "take it out"
+        return f"{where}: unknown key; {hint}"
+    if error["type"] == "missing":
+        return f"{where}: missing; params.yaml has no hidden defaults, copy the key from profiles/demo.yaml"
+    message = str(error["msg"])
+    return f"{where}: {message[:1].lower()}{message[1:]} (it is {error['input']!r:.80})"
+
+
+def _keys(location: tuple[Any, ...]) -> list[str]:
+    """The keys that the section at `location` has."""
+    section: Any = Params
+    for part in location:
+        section = _fields(section).get(part)
+    return list(_fields(section))
+
+
+def _fields(section: Any) -> dict[str, Any]:
+    return {
+        field.alias or name: field.annotation for name, field in getattr(section, "model_fields", {}).items()
+    }

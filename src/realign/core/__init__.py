@@ -1,1 +1,0 @@
-"""What every stage stands on: parameters, schemas, artifacts, ids, errors, row store, batches."""

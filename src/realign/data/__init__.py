@@ -1,0 +1,1 @@
+"""Raw data: readers of every shape, text features, preferences, export."""

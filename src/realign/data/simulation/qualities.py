@@ -1,0 +1,17 @@
+"""The noise-free quality of many texts, each by its own rule."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from realign.data.simulation.rule import quality
+
+
+def qualities(rows: pd.DataFrame, column: str) -> np.ndarray:
+    """The noise-free quality in [0, 1] of the texts in `column` by each row's rule. Shape (n,)."""
+    return np.array(
+        [quality(json.loads(rule), text) for rule, text in zip(rows["rule"], rows[column], strict=True)]
+    )

@@ -1,0 +1,1 @@
+"""Experiments on strategies: replay, compare, plan, judge-check."""

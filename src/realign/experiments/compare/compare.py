@@ -1,0 +1,185 @@
+"""All arms of an equal-budget experiment against each other: figures, differences, labels saved, the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from realign.errors import UserError, listing
+from realign.evaluation.intervals import Figure, Resampling, proportion
+from realign.evaluation.paired import holm
+from realign.experiments.compare.conclusion import verdict
+from realign.experiments.compare.metrics import METRICS, PRIMARY, SECONDARY, ece_by_chance, measure
+from realign.experiments.compare.runs import Grid, Runs
+from realign.experiments.compare.saved import saved
+from realign.experiments.compare.variance import Estimate, arm, difference
+
+Json = dict[str, Any]
+_ARM = ["strategy", "budget", "seed"]
+_DECIMALS = 6
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How arms are compared.
+
+    Attributes:
+        confidence: of every interval, e.g. 0.95; 1 less it is the level of the verdict.
+        resamples: repetitions behind the labels-saved intervals.
+        seed: of those repetitions.
+        baseline: the strategy that the others are held against.
+    """
+
+    confidence: float
+    resamples: int
+    seed: int
+    baseline: str = "random"
+
+
+def compare(answers: pd.DataFrame, margins: pd.DataFrame, picks: pd.DataFrame, settings: Settings) -> Json:
+    """What the arms show; plain JSON without NaN, the same for the same tables in any order of rows.
+
+    - arms: per strategy and budget every metric, mean over seeds: value, low, high, n prompts, method, the `spread`
+      (standard deviation) over seeds, and each seed's value;
+    - differences: per strategy and budget the difference from the baseline at that budget: value, low, high,
+      p, and for the primary and the secondary metric p_holm, corrected over all strategies and budgets;
+    - saved: for the primary and the secondary metric, per strategy, realign.experiments.compare.saved;
+    - verdict: realign.experiments.compare.conclusion.
+
+    A metric that the data does not give is null. p is null with a single seed: without a second training
+    nobody knows what chance alone does.
+
+    Args:
+        answers: ARM_ANSWERS.
+        margins: ARM_MARGINS.
+        picks: ARM_PICKS.
+        settings: confidence, resamples, seed, baseline.
+
+    Raises:
+        UserError: the baseline is no arm, or arms or prompts are missing somewhere.
+    """
+    grid = _grid(answers, margins, picks, settings.baseline)
+    runs = measure(answers, margins, picks, grid)
+    how = Resampling(settings.resamples, settings.confidence, settings.seed)
+    families = (PRIMARY, SECONDARY)
+    differences = _differences(runs, grid, settings.confidence)
+    for name in families:
+        _correct([row["figures"][name] for row in differences if row["figures"][name]])
+    result: Json = {
+        "confidence": settings.confidence,
+        "resamples": settings.resamples,
+        "seed": settings.seed,
+        "baseline": grid.baseline,
+        "strategies": list(grid.strategies),
+        "budgets": list(grid.budgets),
+        "seeds": list(grid.seeds),
+        "prompts": int(answers["prompt_id"].nunique()),
+        "pairs": int(margins["pair_id"].nunique()),
+        "ece_by_chance": round(ece_by_chance(margins), _DECIMALS),
+        "arms": _arms(runs, grid, settings.confidence),
+        "differences": differences,
+        "saved": {name: saved(runs[name], grid, how) for name in families},
+    }
+    return result | {"verdict": verdict(result, runs[PRIMARY], grid)}
+
+
+def _grid(answers: pd.DataFrame, margins: pd.DataFrame, picks: pd.DataFrame, baseline: str) -> Grid:
+    tables = {"answers": answers, "margins": margins, "picks": picks}
+    arms = pd.concat([table[_ARM].drop_duplicates() for table in tables.values()])
+    strategies, budgets, seeds = (sorted(arms[column].unique().tolist()) for column in _ARM)
+    wanted = pd.MultiIndex.from_product([strategies, budgets, seeds], names=_ARM)
+    problems = []
+    if baseline not in strategies:
+        problems.append(
+            f"no arm of {baseline!r}, which the others are held against: add it to the strategies"
+        )
+    for name, unit in (("answers", "prompt_id"), ("margins", "pair_id"), ("picks", "")):
+        size = tables[name].groupby(_ARM).size().reindex(wanted, fill_value=0)
+        units = tables[name][unit].nunique() if unit else 0
+        for row, count in size.items():
+            if count == 0 or (unit and count < units):
+                held = f"{count} of {units} {unit}s" if unit else "no rows"
+                problems.append(f"{name}: arm {row} has {held}: run the arm again")
+    if problems:
+        raise UserError(listing("These arms cannot be compared:", problems))
+    others = [name for name in strategies if name != baseline]
+    return Grid((baseline, *others), tuple(budgets), tuple(seeds))
+
+
+def _arms(runs: dict[str, Runs], grid: Grid, confidence: float) -> list[Json]:
+    rows = []
+    for k, strategy in enumerate(grid.strategies):
+        for b, budget in enumerate(grid.budgets):
+            figures = {name: _figure(name, found, (k, b), confidence) for name, found in runs.items()}
+            rows.append({"strategy": strategy, "budget": budget, "figures": figures})
+    return rows
+
+
+def _figure(name: str, runs: Runs, place: tuple[int, int], confidence: float) -> Json | None:
+    estimate = arm(runs, *place)
+    if estimate is None:
+        return None
+    values, prompts = runs.value[place], int(runs.prompts[place])
+    figure = _exact(name, estimate, prompts, confidence)
+    if figure is None:
+        low, high = _interval(name, estimate, confidence)
+        figure = Figure(_round(estimate.value), low, high, prompts, "t over prompts and seeds")
+    spread = _round(values.std(ddof=1)) if len(values) > 1 else None
+    return figure.as_json() | {"spread": spread, "seeds": [_round(value) for value in values]}
+
+
+def _exact(name: str, estimate: Estimate, prompts: int, confidence: float) -> Figure | None:
+    """A rate that is 0 or 1 in every run has no spread to go by: the exact binomial interval over prompts."""
+    if METRICS[name].scale != "rate" or estimate.value not in (0.0, 1.0):
+        return None
+    return proportion(round(estimate.value) * prompts, prompts, confidence)
+
+
+def _interval(name: str, estimate: Estimate, confidence: float) -> tuple[float, float]:
+    """Symmetric, in the log-odds for a rate, so that it stays between 0 and 1."""
+    value, half = estimate.value, estimate.half_width(confidence)
+    ends = value + np.array([-1, 1]) * half
+    if METRICS[name].scale == "rate":
+        ends = special.expit(special.logit(value) + np.array([-1, 1]) * half / (value * (1 - value)))
+    elif METRICS[name].scale == "positive":
+        ends = np.maximum(ends, 0.0)
+    return _round(ends[0]), _round(ends[1])
+
+
+def _differences(runs: dict[str, Runs], grid: Grid, confidence: float) -> list[Json]:
+    rows = []
+    for k, strategy in enumerate(grid.strategies[1:], start=1):
+        for b, budget in enumerate(grid.budgets):
+            figures = {name: _difference(found, k, b, grid, confidence) for name, found in runs.items()}
+            rows.append({"strategy": strategy, "budget": budget, "figures": figures})
+    return rows
+
+
+def _difference(runs: Runs, strategy: int, budget: int, grid: Grid, confidence: float) -> Json | None:
+    found = difference(runs, strategy, 0, budget)
+    if found is None:
+        return None
+    half = found.half_width(confidence)
+    return {
+        "value": _round(found.value),
+        "low": _round(found.value - half),
+        "high": _round(found.value + half),
+        "p": _round(found.p_value()) if len(grid.seeds) > 1 else None,
+    }
+
+
+def _correct(figures: list[Json]) -> None:
+    """Holm's correction over a family of differences, in place."""
+    asked = [figure for figure in figures if figure["p"] is not None]
+    for figure in figures:
+        figure["p_holm"] = None
+    for figure, p in zip(asked, holm([figure["p"] for figure in asked]), strict=True):
+        figure["p_holm"] = p
+
+
+def _round(value: float) -> float:
+    return round(float(value), _DECIMALS)

@@ -1,0 +1,1 @@
+"""Labelers: whoever says which response of a pair is better."""

@@ -1,0 +1,1 @@
+"""People as labelers: the page, consensus, exchange files."""

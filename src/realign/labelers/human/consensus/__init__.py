@@ -1,0 +1,20 @@
+"""What people say together: consensus, how far they agree, who is reliable, what is in dispute."""
+
+from realign.labelers.human.consensus.measures import (
+    against_known,
+    agreement,
+    alpha,
+    disputes,
+    self_agreement,
+)
+from realign.labelers.human.consensus.models import aggregate, reliability
+
+__all__ = [
+    "against_known",
+    "aggregate",
+    "agreement",
+    "alpha",
+    "disputes",
+    "reliability",
+    "self_agreement",
+]

@@ -1,0 +1,174 @@
+"""What a row from outside says, and how it becomes a verdict of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+import pandas as pd
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from realign.data.sources.raw import BadRow
+from realign.errors import UserError, listing
+from realign.labelers.human.consensus.votes import P_A
+from realign.labelers.human.exchange.pairs import Pairs
+from realign.store import ids
+from realign.store import ledger_batches as batches
+from realign.store.ids import Message
+from realign.store.ledger import label_id
+from realign.store.schemas import LEDGER
+
+ELSEWHERE = ids.digest("human", "elsewhere")
+"""Fingerprint of votes from outside: nobody knows what those people were told to do."""
+_SWAPPED = {"a": "b", "b": "a"}
+
+
+def _utc(moment: str) -> str:
+    """The moment in UTC; kept letter by letter where it says so already."""
+    when = datetime.fromisoformat(moment)
+    if moment.endswith("+00:00"):
+        return moment
+    try:
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+
+
+def _unicode(text: str) -> str:
+    text.encode("utf-8")  # half a surrogate pair is no ValueError of pydantic's, and no table takes it
+    return text
+
+
+Text = Annotated[str, AfterValidator(_unicode)]
+Name = Annotated[Text, Field(min_length=1)]
+
+
+class Vote(BaseModel):
+    """One person's word on one pair, in the order of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    label: Literal["a", "b", "tie", "both_bad", "abstain"]
+    annotator: Name
+    confidence: Annotated[int, Field(ge=1, le=3)] | None = None
+    comment: Text | None = None
+    occasion: Annotated[int, Field(ge=0)] = 0
+    seconds: Annotated[float, Field(ge=0)] = 0.0
+    given_at: Annotated[str, AfterValidator(_utc)] | None = None
+    fingerprint: Name = ELSEWHERE
+
+    @classmethod
+    def read(cls, fields: Mapping[str, object]) -> Self:
+        """A vote from fields as they came; None is as good as absent.
+
+        Raises:
+            BadRow: names every field that is not as it must be.
+        """
+        try:
+            return cls.model_validate({key: value for key, value in fields.items() if value is not None})
+        except ValidationError as error:
+            words = [
+                f"{'.'.join(map(str, e['loc']))}: {e['msg']} (it is {e['input']!r:.60})"
+                for e in error.errors()
+            ]
+            raise BadRow("wrong_vote", "; ".join(words)) from None
+
+    @classmethod
+    def of(cls, row: Any) -> Self:
+        """The vote of a row of the verdicts table."""
+        return cls(
+            label=row.winner,
+            annotator=row.annotator,
+            confidence=None if pd.isna(row.confidence) else int(row.confidence),
+            comment=None if pd.isna(row.rationale) else row.rationale,
+            occasion=int(row.occasion),
+            seconds=float(row.seconds),
+            given_at=row.given_at,
+            fingerprint=row.fingerprint,
+        )
+
+
+def by_pair(votes: pd.DataFrame) -> dict[str, list[Vote]]:
+    """The votes of the verdicts table, by pair id; each pair's by verdict id."""
+    found: dict[str, list[Vote]] = {}
+    for row in votes.sort_values("label_id").itertuples():
+        found.setdefault(str(row.pair_id), []).append(Vote.of(row))
+    return found
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row from outside.
+
+    Attributes:
+        place: file and line, or task and annotation.
+        pair_id: ours, where the row names it.
+        messages: the prompt, where the row holds it.
+        texts: of the responses, in the file's order.
+        vote: what was said; None where nobody has voted; a BadRow where the row cannot be read.
+    """
+
+    place: str
+    pair_id: str | None = None
+    messages: list[Message] | None = None
+    texts: tuple[str | None, str | None] = (None, None)
+    vote: Vote | BadRow | None = None
+
+
+def matched(entries: Iterable[Entry], queue: pd.DataFrame, name: str, given_at: str) -> pd.DataFrame:
+    """The votes as rows of the verdicts table, by verdict id.
+
+    Raises:
+        UserError: lists every entry that cannot be read, matches no pair of the queue or repeats a vote.
+    """
+    pairs = Pairs(queue)
+    rows: dict[str, dict[str, object]] = {}
+    places: dict[str, str] = {}
+    problems = []
+    for entry in entries:
+        try:
+            if isinstance(entry.vote, BadRow):
+                raise entry.vote
+            row, swapped = pairs.find(entry.pair_id, entry.messages, entry.texts)
+            if entry.vote is None:
+                continue
+            verdict = _verdict(row, entry.vote, swapped, given_at)
+            id_ = str(verdict["label_id"])
+            if id_ in rows:
+                raise BadRow("repeated_vote", f"{entry.vote.annotator} voted on this pair in {places[id_]}")
+        except BadRow as bad:
+            problems.append(f"{entry.place}: {bad.reason}: {bad.detail}")
+        else:
+            rows[id_], places[id_] = verdict, entry.place
+    if problems:
+        head = f"{name}: {len(problems)} row(s) cannot be used, so nothing was taken in. Mend them or take them out:"
+        raise UserError(listing(head, problems))
+    types = batches.empty().dtypes.to_dict() | {"confidence": "Int64", "consistent": "boolean"}
+    frame = pd.DataFrame([rows[id_] for id_ in sorted(rows)], columns=LEDGER.names)
+    return frame.astype(types)
+
+
+def _verdict(row: Any, vote: Vote, swapped: bool, given_at: str) -> dict[str, object]:
+    winner = _SWAPPED.get(vote.label, vote.label) if swapped else vote.label
+    return {
+        "label_id": label_id(row.pair_id, vote.fingerprint, vote.annotator, vote.occasion),
+        "pair_id": row.pair_id,
+        "prompt_id": row.prompt_id,
+        "fingerprint": vote.fingerprint,
+        "kind": "human",
+        "labeler": "human",
+        "annotator": vote.annotator,
+        "occasion": vote.occasion,
+        "winner": winner,
+        "p_a": P_A.get(winner, 0.5),
+        "rationale": vote.comment,
+        "confidence": vote.confidence,
+        "calls": 0,
+        "tokens_in": 0,
+        "tokens_out": 0,
+        "price": 0.0,
+        "seconds": vote.seconds,
+        "given_at": vote.given_at or given_at,
+    }

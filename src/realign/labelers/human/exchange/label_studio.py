@@ -1,0 +1,166 @@
+"""Label Studio's pairwise tasks: out with the votes as annotations, back from its JSON export.
+
+A task's `data` holds what its template shows (prompt, left, right) and our pair id; left is always our
+response a. What Label Studio has no field for, and would drop, lies in the `meta` of each result.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from realign.data.sources import multi
+from realign.data.sources.raw import BadRow, as_object, name_of, text_of
+from realign.errors import UserError
+from realign.labelers.human.exchange.entries import Entry, Vote, by_pair
+from realign.store import ids
+from realign.store.ledger import label_id
+
+CONFIG = """<View>
+  <Header value="Which response is better?"/>
+  <Paragraphs name="prompt" value="$prompt" layout="dialogue" nameKey="role" textKey="content"/>
+  <Pairwise name="better" toName="left,right"/>
+  <View style="display: flex; gap: 1em;">
+    <View style="flex: 1;"><Text name="left" value="$left"/></View>
+    <View style="flex: 1;"><Text name="right" value="$right"/></View>
+  </View>
+  <Header value="Or, if neither is better:"/>
+  <Choices name="otherwise" toName="left" choice="single-radio">
+    <Choice value="tie"/>
+    <Choice value="both_bad"/>
+    <Choice value="abstain"/>
+  </Choices>
+  <Header value="How sure are you? 1 guess, 2 fairly sure, 3 sure"/>
+  <Rating name="confidence" toName="left" maxRating="3"/>
+  <TextArea name="comment" toName="left" placeholder="Comment" maxSubmissions="1"/>
+</View>
+"""
+_SIDES = {"a": "left", "b": "right"}
+_LABELS = {side: label for label, side in _SIDES.items()}
+_META = ("annotator", "occasion", "given_at", "fingerprint")
+
+
+def dump(queue: pd.DataFrame, votes: pd.DataFrame) -> str:
+    """The queue as tasks, with its votes as annotations; CONFIG is the project's labeling config."""
+    said = by_pair(votes)
+    tasks = []
+    for pair in queue.itertuples():
+        data: dict[str, Any] = {
+            "pair_id": pair.pair_id,
+            "prompt": ids.load_messages(str(pair.messages)),
+            "left": pair.text_a,
+            "right": pair.text_b,
+        }
+        annotations = [_annotation(data["pair_id"], vote) for vote in said.get(data["pair_id"], [])]
+        tasks.append({"data": data, "annotations": annotations})
+    return json.dumps(tasks, indent=1, ensure_ascii=False) + "\n"
+
+
+def entries(path: Path) -> Iterator[Entry]:
+    """Annotations of a JSON export, and tasks without any.
+
+    Raises:
+        UserError: the file is no list of tasks.
+    """
+    try:
+        tasks = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not valid JSON ({error}). Export the project again, as JSON") from None
+    if not isinstance(tasks, list):
+        raise UserError(f"{path} holds no list of tasks. In Label Studio choose the export format JSON")
+    for number, task in enumerate(tasks, start=1):
+        yield from _task_entries(f"{path.name} task {number}", task)
+
+
+def _annotation(pair: str, vote: Vote) -> dict[str, Any]:
+    said = (
+        {"from_name": "better", "to_name": "left,right", "type": "pairwise",
+         "value": {"selected": _SIDES[vote.label]}}
+        if vote.label in _SIDES
+        else {"from_name": "otherwise", "to_name": "left", "type": "choices", "value": {"choices": [vote.label]}}
+    )  # fmt: skip
+    results: list[dict[str, Any]] = [said]
+    if vote.confidence is not None:
+        value: dict[str, Any] = {"rating": vote.confidence}
+        results.append({"from_name": "confidence", "to_name": "left", "type": "rating", "value": value})
+    if vote.comment is not None:
+        value = {"text": [vote.comment]}
+        results.append({"from_name": "comment", "to_name": "left", "type": "textarea", "value": value})
+    meta = vote.model_dump(include=set(_META))
+    verdict = label_id(pair, vote.fingerprint, vote.annotator, vote.occasion)
+    for result in results:
+        result |= {"id": ids.digest(verdict, result["from_name"])[:10], "meta": meta}
+    return {"result": results, "lead_time": vote.seconds, "was_cancelled": False}
+
+
+def _task_entries(place: str, task: object) -> Iterator[Entry]:
+    try:
+        fields = as_object(task)
+        data = as_object(fields.get("data"))
+        annotations = fields.get("annotations")
+        if not isinstance(annotations, list):
+            raise BadRow("wrong_type", "'annotations' must be a list; choose the export format JSON")
+        pair = None if data.get("pair_id") is None else name_of(data["pair_id"], "pair_id")
+        messages = multi.read_prompt(data).messages
+        texts = (text_of(data, "left"), text_of(data, "right"))
+    except BadRow as bad:
+        yield Entry(place, vote=bad)
+        return
+    if not annotations:
+        yield Entry(place, pair, messages, texts)
+    for number, annotation in enumerate(annotations, start=1):
+        vote: Vote | BadRow
+        try:
+            vote = _vote(as_object(annotation))
+        except BadRow as bad:
+            vote = bad
+        yield Entry(f"{place} annotation {number}", pair, messages, texts, vote)
+
+
+def _vote(annotation: Mapping[str, Any]) -> Vote:
+    results = annotation.get("result")
+    if not isinstance(results, list):
+        raise BadRow("wrong_type", "'result' must be a list")
+    labels: list[object] = []
+    meta: dict[str, object] = {}
+    said: dict[str, object] = {}
+    for result in map(as_object, results):
+        value = as_object(result.get("value"))
+        if isinstance(result.get("meta"), dict):
+            meta = {key: found for key, found in as_object(result["meta"]).items() if key in _META}
+        match result.get("type"):
+            case "pairwise":
+                labels.append(_LABELS.get(str(value.get("selected"))))
+            case "choices":
+                labels += _list(value, "choices")
+            case "rating":
+                said["confidence"] = value.get("rating")
+            case "textarea":
+                said["comment"] = "\n".join(map(str, _list(value, "text")))
+            case other:
+                raise BadRow("wrong_type", f"a result of type {other!r} is not of our labeling config")
+    if annotation.get("was_cancelled"):  # skipped, whatever was filled in before
+        labels = ["abstain"]
+    if len(labels) != 1:
+        raise BadRow(
+            "no_verdict" if not labels else "contradiction", f"the annotation says {labels or 'nothing'}"
+        )
+    said |= {"label": labels[0], "seconds": annotation.get("lead_time")}
+    own = {"annotator": _name(annotation.get("completed_by")), "given_at": annotation.get("created_at")}
+    return Vote.read(said | own | meta)
+
+
+def _name(who: object) -> str | None:
+    """Who annotated: Label Studio gives a number, or an object with an e-mail address."""
+    if isinstance(who, dict):
+        who = who.get("email") or who.get("id")
+    return None if who is None else str(who)
+
+
+def _list(value: Mapping[str, object], key: str) -> list[object]:
+    found = value.get(key)
+    return found if isinstance(found, list) else [found]

@@ -1,0 +1,97 @@
+"""Which pair a person is shown next: pure rules over what the store knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from realign.config.params import People
+from realign.store import ids
+
+REPEAT_AFTER = 10
+"""Answers that lie between a pair and its planted repeat, so that memory does not answer."""
+
+Turn = Literal["ask", "gold", "repeat"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A pair that this person has not seen.
+
+    Attributes:
+        pair_id: the pair.
+        taken: votes that it has, and people who look at it now.
+    """
+
+    pair_id: str
+    taken: int
+
+
+@dataclass(frozen=True)
+class Pick:
+    """What to show: the pair, and which time this person sees it (1: a planted repeat, sides swapped)."""
+
+    pair_id: str
+    occasion: int
+
+
+def pick(
+    asked: Iterable[Standing],
+    gold: Iterable[str],
+    answered: Iterable[str],
+    repeated: Iterable[str],
+    person: str,
+    position: int,
+    people: People,
+) -> Pick | None:
+    """The next pair for a person; None when no pair waits for a vote of theirs.
+
+    Hidden checks and repeats are only mixed in while real work is left: alone they are worth nothing.
+
+    All that can be read lazily is: of a large batch little is ever needed.
+
+    Args:
+        asked: pairs without a known answer that the person has not seen, the most valuable first.
+        gold: pairs with a known answer that the person has not seen, in the same order.
+        answered: asked pairs that the person voted on, in the order of the votes.
+        repeated: pairs that the person was shown a second time.
+        person: their name.
+        position: how many pairs they were shown before this one.
+        people: the settings.
+    """
+    wanted = next((pair.pair_id for pair in asked if pair.taken < people.min_votes), None)
+    if wanted is None:
+        return None
+    kind = turn(person, position, people)
+    if kind == "gold" and (hidden := next(iter(gold), None)) is not None:
+        return Pick(hidden, 0)
+    if kind == "repeat" and (again := repeat(list(answered), set(repeated), person)) is not None:
+        return Pick(again, 1)
+    return Pick(wanted, 0)
+
+
+def turn(person: str, position: int, people: People) -> Turn:
+    """What the person's n-th pair is meant to be: by a hash, so that nobody can tell it from a pattern."""
+    point = ids.uniform("turn", person, str(position))
+    if point < people.gold_share:
+        return "gold"
+    return "repeat" if point < people.gold_share + people.repeat_share else "ask"
+
+
+def repeat(answered: Sequence[str], repeated: set[str], person: str) -> str | None:
+    """A pair to show again: any that was answered long enough ago and only once, by a hash."""
+    old = [pair for pair in answered[:-REPEAT_AFTER] if pair not in repeated]
+    return min(old, key=lambda pair: (ids.uniform("repeat", person, pair), pair), default=None)
+
+
+def to_go(waiting: int, people: People) -> int:
+    """About how many pairs a person would still see, checks and repeats included.
+
+    Where checks are hidden, rounded up to fives: an exact count would stand still after each of them
+    and give it away.
+    """
+    planted = people.gold_share + people.repeat_share
+    if not planted:
+        return waiting
+    return 5 * -int(-waiting / max(0.05, 1 - planted) // 5)

@@ -1,0 +1,104 @@
+"""The server: people get their links, the batch is published, pages are served until interrupted."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import uvicorn
+
+from realign.config.params import People
+from realign.errors import UserError, listing
+from realign.labelers.human.page import access
+from realign.labelers.human.page.app import LOOPBACK, create_app
+from realign.labelers.human.page.store import Store
+from realign.store import artifacts
+from realign.store.schemas import QUEUE
+
+_LONGEST_NAME = 40
+
+
+def serve(
+    folder: Path,
+    people: People,
+    host: str,
+    port: int,
+    names: Sequence[str],
+    lead: str,
+    announce: Callable[[str], None],
+    on_done: Callable[[], None] | None = None,
+    hosts: Sequence[str] = (),
+) -> None:
+    """Serve the page until interrupted. A person keeps their link as long as `folder/secret` stays.
+
+    Args:
+        folder: holds queue.parquet; votes.sqlite and secret are made there.
+        people: the settings.
+        host: address to listen on.
+        port: port to listen on; 0 takes a free one.
+        names: who may vote. Links of people who are not named do not hold any more.
+        lead: who may see the overview (and vote).
+        announce: takes each line for the person who started the server.
+        on_done: called after each vote that leaves none missing.
+        hosts: further names under which people reach the page, behind a proxy for one.
+
+    Raises:
+        UserError: there is no batch, a name cannot be used, or the port is taken.
+    """
+    problems = [
+        f"{name!r}: a name has letters, digits, spaces or . _ - in it, and at most {_LONGEST_NAME} of them"
+        for name in dict.fromkeys([*names, lead])
+        if not _usable(name)
+    ]
+    if problems:
+        raise UserError(listing("names of people:", problems))
+    batch = artifacts.read_table(folder / "queue.parquet", QUEUE)
+    listener = _listen(host, port)
+    store = Store(folder / "votes.sqlite")
+    store.publish(batch)
+    secret = access.secret(folder / "secret")
+    address = f"http://{_shown(host)}:{listener.getsockname()[1]}"
+    for line in _invite(store, access.Keys(secret), names, lead, address):
+        announce(line)
+    known = (*LOOPBACK, host, socket.gethostname(), socket.getfqdn(), *hosts)
+    app = create_app(store, people, secret, known, on_done=on_done)
+    # no access log: links are secrets, and stand in it
+    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+    with contextlib.closing(store), contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _invite(store: Store, keys: access.Keys, names: Sequence[str], lead: str, address: str) -> list[str]:
+    store.dismiss_all()
+    lines = []
+    for name in dict.fromkeys([lead, *names]):
+        store.invite(name, "lead" if name == lead else "annotator", keys.token(name))
+        lines.append(f"{name}{' (lead)' if name == lead else ''}: {address}/enter/{keys.token(name)}")
+    return lines
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise UserError(f"cannot listen on {host}:{port} ({error}). Give another --host or --port") from None
+    return listener
+
+
+def _shown(host: str) -> str:
+    name = socket.gethostname() if host in ("0.0.0.0", "::") else host
+    return f"[{name}]" if ":" in name else name
+
+
+def _usable(name: str) -> bool:
+    return (
+        0 < len(name) <= _LONGEST_NAME
+        and name == name.strip()
+        and all(c.isalnum() or c in " ._-" for c in name)
+    )

@@ -1,0 +1,73 @@
+"""self_judge: the base policy's own log-probabilities under two contrastive instructions (DLMA)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from scipy.special import expit
+
+from realign.labelers.base import Question, Verdicts, by_gap
+from realign.models.chat import completion_tokens
+from realign.models.load import load_causal, window
+from realign.models.logprobs import logprob_batches
+from realign.store import ids
+from realign.store.ids import Message
+
+_TOKENS_PER_BATCH = 8192
+_LONGEST = 4096
+_CLIP = 40.0  # nats, as DLMA clips its self-rewarding score
+
+
+def self_judge(question: Question) -> Verdicts:
+    """Label by the shift in log-probability between two instructions (DLMA, arXiv 2402.11907, eq. 4).
+
+    R = [ln p(a|x+) - ln p(a|x-)] - [ln p(b|x+) - ln p(b|x-)], clipped to 40 nats, where x+ and x- are the
+    prompt under `label.self_judge.positive` and `negative`. The sign of R decides, and
+    p_a = sigmoid(R / label.temperature). A gap of at most `label.tie_gap` nats is a tie. No annotator is
+    asked, and each response is scored by itself, so there is no order that could matter.
+    """
+    settings = question.settings
+    shift_a, shift_b = _shifts(question)
+    gap = np.clip(shift_a - shift_b, -_CLIP, _CLIP)
+    name = f"self_judge (contrastive log-probabilities, temperature {settings.temperature:g})"
+    return Verdicts(by_gap(gap, settings.tie_gap), expit(gap / settings.temperature), name)
+
+
+def _shifts(question: Question) -> np.ndarray:
+    """ln p(text | x+) - ln p(text | x-) in nats, of text_a and text_b. Each sum is computed once, ever. Shape (2, n)."""
+    pairs, told = question.pairs, question.settings.self_judge
+    asked = [
+        (instruction, messages, text)
+        for instruction in (told.positive, told.negative)
+        for side in ("text_a", "text_b")
+        for messages, text in zip(pairs["messages"], pairs[side], strict=True)
+    ]
+
+    def compute(places: list[int]) -> Iterator[dict[int, bytes]]:
+        model, tokenizer = load_causal(question.base)
+        completions = [
+            completion_tokens(tokenizer, instructed(ids.load_messages(messages), instruction), text)
+            for instruction, messages, text in (asked[place] for place in places)
+        ]
+        batches = logprob_batches(
+            model,
+            completions,
+            max_length=window(model, _LONGEST),
+            tokens_per_batch=_TOKENS_PER_BATCH,
+            pad=int(tokenizer.pad_token_id),
+        )
+        for batch in batches:
+            yield {row: sums.astype("<f8").tobytes() for row, sums in batch.items()}
+
+    model_id = ids.folder_digest(question.base)
+    keys = [ids.digest("instructed", model_id, *one) for one in asked]
+    kept = b"".join(question.work.kept(keys, compute, "self_judge", "responses"))
+    positive, negative = np.frombuffer(kept, dtype="<f8").reshape(2, 2, len(pairs))
+    return np.asarray(positive - negative)
+
+
+def instructed(messages: Sequence[Message], instruction: str) -> list[Message]:
+    """The conversation with an instruction before its last user turn; not every template has a system turn."""
+    *earlier, last = messages
+    return [*earlier, {"role": last["role"], "content": f"{instruction}\n\n{last['content']}"}]

@@ -1,0 +1,138 @@
+"""arm: one training of the equal-budget experiment, and how its policy fares on held-out prompts and pairs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from realign.config.params import Arm, Embed, Evaluate, Generate, Label, Train
+from realign.data.pairs import as_preferences, with_texts
+from realign.evaluation import held_out
+from realign.evaluation.scorer import judge
+from realign.models.embedders.texts import text_vectors
+from realign.quality import frames, gate, suites
+from realign.store import ids, schemas
+from realign.store.work import Work, require_rows
+
+Item = Arm
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What an arm reads."""
+
+    prompts: pd.DataFrame
+    responses: pd.DataFrame
+    embeddings: pd.DataFrame
+    scores: pd.DataFrame
+    base: Path
+    arm_picks: pd.DataFrame
+    held_out: pd.DataFrame
+    base_answers: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an arm is told."""
+
+    seed: int
+    generate: Generate
+    embed: Embed
+    label: Label
+    train: Train
+    evaluate: Evaluate
+    samples: int = field(metadata={"key": "compare.samples"})
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What an arm writes."""
+
+    arm_answers: pd.DataFrame
+    arm_margins: pd.DataFrame
+
+
+def run(inputs: Inputs, settings: Settings, work: Work, item: Arm) -> Outputs:
+    """Train on what the arm bought, from its last whole checkpoint if there is one, and measure.
+
+    Training, gate and measurement are those of the stages train and evaluate. The adapter is not kept:
+    what an arm is worth stands in its figures.
+
+    Raises:
+        UserError: every purchase was a tie.
+        ValidationFailed: the preferences gate refused the table.
+    """
+    from realign.models.adapter import RECORD
+    from realign.models.load import load_causal, load_policy
+    from realign.training.dpo import save_adapter, train_dpo
+
+    seed = ids.arm_seed(settings.seed, item.seed)
+    texts = with_texts(inputs.arm_picks, inputs.prompts, inputs.responses)
+    preferences = as_preferences(inputs.arm_picks, texts, inputs.responses)
+    require_rows(preferences, "labels that are no tie", "raise compare.budgets, or use another labeler")
+    gate.check(
+        frames.preferences(preferences, inputs.arm_picks, inputs.prompts),
+        suites.preferences(limits=None),
+        pd.Series(True, index=preferences.index),
+        work,
+        docs=False,
+    )
+    base = ids.folder_digest(inputs.base)
+    checkpoints = work.checkpoints(
+        ids.digest(
+            base,
+            preferences.to_json(orient="split"),
+            settings.train.model_dump_json(),
+            str(seed),
+        )
+    )
+    model, tokenizer = load_causal(inputs.base)
+    model, _ = train_dpo(model, tokenizer, preferences, settings.train, seed=seed, checkpoints=checkpoints)
+    folder = work.scratch()
+    save_adapter(model, folder, settings.train, base)
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    model, tokenizer = load_policy(inputs.base, folder)
+    answers = _answers(model, tokenizer, record, inputs, settings, work)
+    margins = held_out.margins(
+        model, tokenizer, inputs.held_out, inputs.prompts, inputs.responses, record, settings.generate
+    )
+    for spent in (folder, checkpoints):
+        shutil.rmtree(spent)
+    return Outputs(
+        answers.assign(**item._asdict())[schemas.ARM_ANSWERS.names],
+        margins.assign(**item._asdict())[schemas.ARM_MARGINS.names],
+    )
+
+
+def _answers(
+    model: Any, tokenizer: Any, record: dict[str, Any], inputs: Inputs, settings: Settings, work: Work
+) -> pd.DataFrame:
+    """A row a held-out prompt: means over its samples, which are not independent of each other."""
+    options = settings.generate
+    rows = held_out.occasions(inputs.prompts, tokenizer, options, settings.samples)
+    said = held_out.answers(model, tokenizer, rows, options, settings.seed, "arm: answers")
+    texts, lengths = [s.text for s in said], [s.tokens for s in said]
+    kl = held_out.divergence(model, tokenizer, rows, said, record, options)
+    measure = judge(
+        settings.evaluate,
+        settings.label,
+        settings.embed,
+        prompts=inputs.prompts,
+        scores=inputs.scores,
+        embeddings=inputs.embeddings,
+        vectors=text_vectors(inputs.base, settings.embed, {}),
+        work=work,
+    )
+    rows = rows.assign(policy_text=texts, policy_tokens=lengths, kl=kl)
+    rows = rows.assign(policy_quality=measure.quality(rows, "policy_text"))
+    base = inputs.base_answers.rename(columns={"tokens": "base_tokens", "quality": "base_quality"})
+    columns = ["prompt_id", "sample", "base_tokens", "base_quality"]
+    both = rows.merge(base[columns], on=["prompt_id", "sample"], validate="one_to_one")
+    gap = (both["policy_quality"] - both["base_quality"]).to_numpy(dtype=float)
+    measured = ["win", "policy_tokens", "base_tokens", "kl"]
+    return both.assign(win=held_out.wins(gap)).groupby("prompt_id")[measured].mean().reset_index()

@@ -1,0 +1,47 @@
+"""embed: one vector a response."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from realign.config.params import Embed
+from realign.models.embedders import EMBEDDERS
+from realign.models.embedders.encoder import vectors
+from realign.store import schemas
+from realign.store.work import Work
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What embed reads."""
+
+    responses: pd.DataFrame
+    base: Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What embed is told."""
+
+    embed: Embed
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What embed writes."""
+
+    embeddings: pd.DataFrame
+
+
+def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
+    """Embed each distinct text once; texts that any earlier run embedded are found, not computed."""
+    embed, responses = settings.embed, inputs.responses
+    encoder = EMBEDDERS[embed.method](inputs.base, embed)
+    found = vectors(
+        responses["text"].tolist(), encoder.fingerprint, lambda: encoder, embed.tokens_per_batch, work
+    )
+    frame = pd.DataFrame({"response_id": responses["response_id"], "vector": found})
+    return Outputs(frame[schemas.EMBEDDINGS.names])

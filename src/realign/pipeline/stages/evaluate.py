@@ -1,0 +1,156 @@
+"""evaluate: the aligned policy against its base on held-out prompts and pairs, with intervals."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from realign.config.params import Embed, Evaluate, Generate, Label
+from realign.evaluation import factors, held_out
+from realign.evaluation.calibration import calibration
+from realign.evaluation.intervals import Figure, Resampling, mean, rate, ratio_of_means
+from realign.evaluation.labels import error_by_similarity, strategies
+from realign.evaluation.scorer import Judge, judge
+from realign.models.adapter import RECORD
+from realign.models.embedders.texts import text_vectors
+from realign.models.load import load_policy
+from realign.store import schemas
+from realign.store.work import Work
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What evaluate reads."""
+
+    prompts: pd.DataFrame
+    responses: pd.DataFrame
+    embeddings: pd.DataFrame
+    scores: pd.DataFrame
+    validated_train: pd.DataFrame
+    validated_measure: pd.DataFrame
+    labels: pd.DataFrame
+    base: Path
+    adapter: Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What evaluate is told."""
+
+    seed: int
+    generate: Generate
+    embed: Embed
+    label: Label
+    evaluate: Evaluate
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What evaluate writes."""
+
+    metrics: dict[str, Any]
+    judgements: pd.DataFrame
+    margins: pd.DataFrame
+
+
+def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
+    """Measure; every rate comes with its interval over prompts.
+
+    Raises:
+        UserError: no held-out prompt is left.
+    """
+    record = json.loads((inputs.adapter / RECORD).read_text(encoding="utf-8"))
+    model, tokenizer = load_policy(inputs.base, inputs.adapter)
+    how = Resampling(settings.evaluate.resamples, settings.evaluate.confidence, settings.seed)
+    pairs = _held_out(inputs)
+    margins = held_out.margins(
+        model, tokenizer, pairs, inputs.prompts, inputs.responses, record, settings.generate
+    )
+    measure = judge(
+        settings.evaluate,
+        settings.label,
+        settings.embed,
+        prompts=inputs.prompts,
+        scores=inputs.scores,
+        embeddings=inputs.embeddings,
+        vectors=text_vectors(inputs.base, settings.embed, {}),
+        work=work,
+    )
+    accuracy = measure.accuracy(pairs, inputs.embeddings, how)
+    judgements = _judgements(model, tokenizer, inputs, settings, record, measure)
+    # Samples of one prompt are not independent: intervals are over prompts, so each prompt is one value.
+    by_prompt = judgements.assign(tied=judgements["win"] == 0.5).groupby("prompt_id").mean(numeric_only=True)
+    prompt = {name: by_prompt[name].to_numpy(dtype=float) for name in by_prompt.columns}
+    figures: dict[str, Figure | None] = {
+        "win_rate": rate(prompt["win"], how),
+        "win_ties": rate(prompt["tied"], how),
+        "pair_accuracy": rate(margins["correct"].to_numpy(), how),
+        "reward_margin": mean(margins["margin"].to_numpy(), how),
+        "log_ratio_gap": mean(margins["gap"].to_numpy(), how),
+        "kl_nats_per_response": mean(prompt["kl"], how),
+        "kl_nats_per_token": ratio_of_means(prompt["kl"], prompt["policy_tokens"], how),
+        "length_ratio": ratio_of_means(prompt["policy_tokens"], prompt["base_tokens"], how),
+        "quality_base": mean(prompt["base_quality"], how),
+        "quality_policy": mean(prompt["policy_quality"], how),
+    }
+    picked = pd.concat([inputs.validated_train, inputs.validated_measure])
+    metrics = {
+        "model": {name: figure.as_json() if figure else None for name, figure in figures.items()},
+        "strategies": strategies(inputs.labels, picked, how),
+        "by_similarity": error_by_similarity(inputs.labels, picked, how),
+        "factors": factors.audit(inputs.labels, picked, inputs.responses, inputs.prompts, how),
+        "calibration": _calibration(margins, settings.evaluate.confidence),
+        "judge": {"kind": measure.kind, "held_out_accuracy": accuracy.as_json() if accuracy else None},
+        "labeler": str(inputs.labels["labeler"].iloc[0]),
+        "beta": record["beta"],
+        "confidence": settings.evaluate.confidence,
+        "resamples": settings.evaluate.resamples,
+        "seed": settings.seed,
+    }
+    return Outputs(metrics, judgements[schemas.JUDGEMENTS.names], margins[schemas.MARGINS.names])
+
+
+def _calibration(margins: pd.DataFrame, confidence: float) -> dict[str, Any] | None:
+    """Of the implicit reward: p = sigmoid(|margin|) that the side it prefers is the better one."""
+    decided = margins[margins["margin"] != 0]
+    margin = decided["margin"].to_numpy(dtype=float)
+    return calibration(expit(np.abs(margin)), margin > 0, decided["pair_id"].tolist(), confidence)
+
+
+def _held_out(inputs: Inputs) -> pd.DataFrame:
+    sides = inputs.validated_measure[["purpose", "strategy", "pair_id", "response_a", "response_b"]]
+    labels = inputs.labels[inputs.labels["purpose"] == "holdout"]
+    return held_out.better_side(labels.merge(sides, on=["purpose", "strategy", "pair_id"]))
+
+
+def _judgements(
+    model: Any,
+    tokenizer: Any,
+    inputs: Inputs,
+    settings: Settings,
+    record: dict[str, Any],
+    measure: Judge,
+) -> pd.DataFrame:
+    options, seed = settings.generate, settings.seed
+    rows = held_out.occasions(inputs.prompts, tokenizer, options, settings.evaluate.samples)
+    policy = held_out.answers(model, tokenizer, rows, options, seed, "evaluate: policy answers")
+    with model.disable_adapter():
+        base = held_out.answers(model, tokenizer, rows, options, seed, "evaluate: base answers")
+    rows = rows.assign(
+        base_text=[s.text for s in base],
+        policy_text=[s.text for s in policy],
+        base_tokens=[s.tokens for s in base],
+        policy_tokens=[s.tokens for s in policy],
+        kl=held_out.divergence(model, tokenizer, rows, policy, record, options),
+    )
+    rows = rows.assign(
+        base_quality=measure.quality(rows, "base_text"), policy_quality=measure.quality(rows, "policy_text")
+    )
+    gap = (rows["policy_quality"] - rows["base_quality"]).to_numpy(dtype=float)
+    return rows.assign(win=held_out.wins(gap))

@@ -1,0 +1,161 @@
+"""generate: K sampled responses a prompt, or those that came with the data, past the responses gate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from realign.config.params import Generate, Validate
+from realign.errors import UserError
+from realign.models.chat import inert, prompt_tokens
+from realign.models.load import load_causal
+from realign.models.sampling import SamplingRow, sample
+from realign.quality import frames, gate, suites
+from realign.store import ids, schemas
+from realign.store.work import Quarantine, Tally, Work, require_rows
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What generate reads."""
+
+    prompts: pd.DataFrame
+    given: pd.DataFrame
+    base: Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What generate is told."""
+
+    seed: int
+    generate: Generate
+    validate: Validate
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What generate writes."""
+
+    responses: pd.DataFrame
+    gate_responses: dict[str, Any]
+    quarantine_generate: pd.DataFrame
+    tally_generate: Tally
+
+
+def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
+    """Get the responses, drop repeated texts, and let Great Expectations look at them.
+
+    Raises:
+        UserError: no prompt fits into `generate.max_prompt_tokens`, or there is no response.
+        ValidationFailed: the responses gate refused the table.
+    """
+    options = settings.generate
+    model, tokenizer = load_causal(inputs.base)
+    quarantine = Quarantine()
+    tokens = _fitting(inputs.prompts, tokenizer, options.max_prompt_tokens, quarantine)
+    if options.mode == "sample":
+        found = _sampled(model, tokenizer, tokens, settings, ids.folder_digest(inputs.base), work)
+    else:
+        found = _given(inputs.given, tokenizer)
+    offered = len(found)
+    too_long = ~found["prompt_id"].isin(list(tokens))
+    _aside(found[too_long], "prompt_too_long", quarantine)
+    found = found[~too_long]
+    repeated = found.duplicated("response_id")
+    _aside(found[repeated], "duplicate_text", quarantine)
+    found = found[~repeated]
+    require_rows(found, "responses", "data without responses needs generate.mode: sample")
+    columns = frames.responses(found)
+    verdict = gate.check(
+        columns,
+        suites.responses(settings.validate, len(found)),
+        pd.Series(True, index=columns.index),
+        work,
+    )
+    failed = found["response_id"].map(verdict.failed)
+    for reason in sorted(set(verdict.failed.values())):
+        _aside(found[failed == reason], reason, quarantine)
+    kept = found[failed.isna()]
+    answered = set(kept["prompt_id"])
+    for prompt in tokens:
+        if prompt not in answered:
+            quarantine.add("prompt", prompt, "no_response")
+    return Outputs(
+        kept[schemas.RESPONSES.names],
+        verdict.summary,
+        quarantine.frame(),
+        quarantine.tally(
+            {"prompt": len(inputs.prompts), "response": offered},
+            {"prompt": len(answered), "response": len(kept)},
+        ),
+    )
+
+
+def _fitting(
+    prompts: pd.DataFrame, tokenizer: Any, limit: int, quarantine: Quarantine
+) -> dict[str, list[int]]:
+    fitting = {}
+    for prompt, text in zip(prompts["prompt_id"], prompts["messages"], strict=True):
+        tokens = prompt_tokens(tokenizer, ids.load_messages(text))
+        if len(tokens) <= limit:
+            fitting[prompt] = tokens
+        else:
+            quarantine.add("prompt", prompt, "prompt_too_long", f"{len(tokens)} tokens")
+    if not fitting:
+        raise UserError(
+            f"every prompt is longer than generate.max_prompt_tokens ({limit}); raise it in params.yaml"
+        )
+    return fitting
+
+
+def _sampled(
+    model: Any,
+    tokenizer: Any,
+    prompts: dict[str, list[int]],
+    settings: Settings,
+    base: str,
+    work: Work,
+) -> pd.DataFrame:
+    """K rows a prompt; each depends only on (base, sampling settings, seed, prompt, k)."""
+    options = settings.generate
+    shape = (str(options.temperature), str(options.top_p), str(options.max_new_tokens))
+    wanted = [(prompt, k) for prompt in prompts for k in range(options.k)]
+    seed = str(settings.seed)
+
+    def compute(places: list[int]) -> Iterator[dict[int, bytes]]:
+        rows = [
+            SamplingRow(prompts[prompt], ids.uniforms(options.max_new_tokens, "sample", seed, prompt, str(k)))
+            for prompt, k in (wanted[place] for place in places)
+        ]
+        for batch in sample(model, tokenizer, rows, options):
+            yield {
+                at: json.dumps([s.text, s.finish, s.tokens], ensure_ascii=False).encode()
+                for at, s in batch.items()
+            }
+
+    keys = [ids.digest(base, *shape, seed, prompt, str(k)) for prompt, k in wanted]
+    kept = work.kept(keys, compute, "generate", "responses")
+    table = []
+    for (prompt, k), row in zip(wanted, kept, strict=True):
+        text, finish, tokens = json.loads(row)
+        table.append((prompt, ids.response_id(prompt, text), k, text, "policy", finish, tokens))
+    return pd.DataFrame(table, columns=schemas.RESPONSES.names)
+
+
+def _given(given: pd.DataFrame, tokenizer: Any) -> pd.DataFrame:
+    frame = given.sort_values(["prompt_id", "response_id"])
+    texts = [inert(tokenizer, text) for text in frame["text"]]
+    lengths = [len(t) for t in tokenizer(texts, add_special_tokens=False)["input_ids"]] if texts else []
+    frame = frame.assign(k=frame.groupby("prompt_id").cumcount(), finish="given", tokens=lengths)
+    return frame[schemas.RESPONSES.names]
+
+
+def _aside(rows: pd.DataFrame, reason: str, quarantine: Quarantine) -> None:
+    names = (rows["response_id"] + " k=" + rows["k"].astype(str)).tolist()
+    quarantine.add_all("response", names, reason, rows["text"].tolist())

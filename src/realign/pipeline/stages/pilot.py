@@ -1,0 +1,95 @@
+"""pilot: pairs that are labeled first, for strategies that learn from labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from realign.config.params import Embed, Label, Select, Validate
+from realign.errors import UserError
+from realign.store import schemas
+from realign.store.work import Quarantine, Work
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What pilot reads."""
+
+    prompts: pd.DataFrame
+    responses: pd.DataFrame
+    embeddings: pd.DataFrame
+    scores: pd.DataFrame
+    base: Path
+    people: Path
+    strategies: Path
+    known_pairs: Path
+    rubric: Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What pilot is told."""
+
+    seed: int
+    embed: Embed
+    select: Select
+    validate: Validate
+    label: Label
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What pilot writes."""
+
+    pilot: pd.DataFrame
+
+
+def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
+    """A pair of each of `select.pilot.prompts` train prompts, judged by the run's labeler; none costs no time.
+
+    Only pairs that the pairs gate would let through are bought, so that none is paid for and then set aside.
+
+    Raises:
+        UserError: there are not that many prompts, or the labeler cannot judge this data.
+        LabelsMissing: people's votes, or money for the judge, are missing.
+    """
+    wanted = settings.select.pilot.prompts
+    if not wanted:
+        return Outputs(pd.DataFrame(columns=schemas.PILOT.names))
+    from realign.labelers import label_pairs, requests
+    from realign.labelers.base import OUTCOMES
+    from realign.selection import pilot, registry
+    from realign.selection import sound as teaching
+    from realign.selection.candidates import candidates
+    from realign.selection.labeled_pairs import LabeledPairs, labeled_pairs
+    from realign.selection.tables import usable
+
+    known = registry(inputs.strategies)
+    train, _ = usable(inputs.prompts, inputs.responses, inputs.embeddings, Quarantine())
+    pool = candidates(train, inputs.embeddings, settings.seed, settings.select)
+    sound = teaching.sound(pool, "train", inputs.responses, inputs.prompts, settings.validate)
+    there = len(np.unique(pool.prompt[sound]))
+    if wanted >= there:
+        raise UserError(
+            f"select.pilot.prompts: {wanted} of {there} train prompts with a sound pair leave none to pick "
+            "from; set it lower, or give more prompts"
+        )
+    told = requests.Known(
+        inputs.prompts, inputs.responses, inputs.embeddings, inputs.scores, inputs.base, inputs.people,
+        inputs.known_pairs,
+    )  # fmt: skip
+
+    def judged(rows: np.ndarray) -> pd.DataFrame:
+        uses, label = teaching.pilot_rows(pool, rows), work.of("label")
+        asked = label_pairs.ask(
+            uses, told, settings.label, settings.embed, seed=settings.seed, work=label
+        ).judged
+        return asked[asked["winner"].isin(OUTCOMES)]
+
+    def teaches(rows: np.ndarray) -> LabeledPairs | None:
+        return labeled_pairs(judged(rows), inputs.responses, inputs.embeddings)
+
+    return Outputs(judged(pilot(pool, known, wanted, sound, teaches))[schemas.PILOT.names])

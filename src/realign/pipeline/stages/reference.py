@@ -1,0 +1,70 @@
+"""reference: the base policy's answers to held-out prompts, against which every arm is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from realign.config.params import Embed, Evaluate, Generate, Label
+from realign.evaluation import held_out
+from realign.evaluation.scorer import judge
+from realign.models.embedders.texts import text_vectors
+from realign.models.load import load_causal
+from realign.store import schemas
+from realign.store.work import Work
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What reference reads."""
+
+    prompts: pd.DataFrame
+    scores: pd.DataFrame
+    embeddings: pd.DataFrame
+    base: Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What reference is told."""
+
+    seed: int
+    generate: Generate
+    embed: Embed
+    label: Label
+    evaluate: Evaluate
+    samples: int = field(metadata={"key": "compare.samples"})
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What reference writes."""
+
+    base_answers: pd.DataFrame
+
+
+def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
+    """Answer once what every arm's policy will answer with the same luck.
+
+    Raises:
+        UserError: no held-out prompt is left.
+    """
+    model, tokenizer = load_causal(inputs.base)
+    options = settings.generate
+    rows = held_out.occasions(inputs.prompts, tokenizer, options, settings.samples)
+    said = held_out.answers(model, tokenizer, rows, options, settings.seed, "reference: base answers")
+    measure = judge(
+        settings.evaluate,
+        settings.label,
+        settings.embed,
+        prompts=inputs.prompts,
+        scores=inputs.scores,
+        embeddings=inputs.embeddings,
+        vectors=text_vectors(inputs.base, settings.embed, {}),
+        work=work,
+    )
+    lengths = [s.tokens for s in said]
+    rows = rows.assign(text=[s.text for s in said], tokens=lengths)
+    return Outputs(rows.assign(quality=measure.quality(rows, "text"))[schemas.BASE_ANSWERS.names])

@@ -1,0 +1,124 @@
+"""rewards: the policy's own reward of each response, for strategies that pick by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from realign.config.params import Generate, Implicit
+from realign.errors import UserError
+from realign.store import ids, schemas
+from realign.store.work import Work
+
+_KEY = "select.implicit.adapter"
+_LONGEST = 4096
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What rewards reads."""
+
+    prompts: pd.DataFrame
+    responses: pd.DataFrame
+    base: Path
+    earlier: Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What rewards is told."""
+
+    generate: Generate
+    implicit: Implicit = field(metadata={"key": "select.implicit"})
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What rewards writes."""
+
+    rewards: pd.DataFrame
+
+
+def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
+    """A reward for each response to a train prompt; `none` costs no time.
+
+    adapter: ln pi(y|x) - ln ref(y|x), where pi is an earlier run's policy and ref the base (Rafailov et al.
+    2023, eq. 5, without beta), cut where that policy's training cut. base: ln ref(y|x) / |y|, CREAM's reward
+    for its first round (arXiv 2410.12735), |y| in tokens, the end token among them. A response that any
+    earlier run rewarded so is found, not computed.
+
+    Raises:
+        UserError: the earlier adapter is none, or one of another base, or a prompt leaves its responses no token.
+    """
+    if settings.implicit.reward == "none":
+        return Outputs(pd.DataFrame(columns=schemas.REWARDS.names))
+    from realign.models.adapter import earlier_record
+    from realign.models.chat import completion_tokens
+    from realign.models.load import load_causal, load_policy, window
+
+    train = inputs.prompts[inputs.prompts["split"] == "train"]
+    rows = inputs.responses.merge(train[["prompt_id", "messages"]], on="prompt_id")
+    made_by = [ids.folder_digest(inputs.base)]
+    aligned = settings.implicit.reward == "adapter"
+    if aligned:
+        max_length = int(earlier_record(inputs.earlier, made_by[0], _KEY)["max_length"])
+        made_by.append(ids.folder_digest(inputs.earlier))
+        model, tokenizer = load_policy(inputs.base, inputs.earlier, _KEY)
+    else:
+        model, tokenizer = load_causal(inputs.base)
+        max_length = window(model, _LONGEST)
+    said = list(zip(rows["messages"], rows["text"], strict=True))
+    completions = [completion_tokens(tokenizer, ids.load_messages(m), text) for m, text in said]
+    tokens = np.array([min(len(x) + len(y), max_length) - len(x) for x, y in completions], dtype=int)
+    _refuse_silence(tokens, max_length, aligned)
+    sums = _known_sums(
+        model,
+        completions,
+        [ids.digest(*made_by, str(max_length), *pair) for pair in said],
+        work,
+        max_length=max_length,
+        tokens_per_batch=settings.generate.tokens_per_batch,
+        pad=int(tokenizer.pad_token_id),
+        reference=aligned,
+    )
+    policy, reference = (sums[:, 0] if aligned else np.full(len(rows), np.nan)), sums[:, -1]
+    found = rows.assign(
+        policy_logprob=policy,
+        reference_logprob=reference,
+        tokens=tokens,
+        reward=policy - reference if aligned else reference / tokens,
+    )
+    return Outputs(found[schemas.REWARDS.names])
+
+
+def _known_sums(
+    model: Any, completions: Sequence[tuple[list[int], list[int]]], keys: list[str], work: Work, **how: Any
+) -> np.ndarray:
+    """The sums of `logprob_batches`, each kept as soon as its batch is finished. Shape (n, 1 or 2)."""
+    from realign.models.logprobs import logprob_batches
+
+    def compute(places: list[int]) -> Iterator[dict[int, bytes]]:
+        for batch in logprob_batches(model, [completions[at] for at in places], **how):
+            yield {row: sums.astype("<f8").tobytes() for row, sums in batch.items()}
+
+    kept = b"".join(work.kept(keys, compute, "rewards", "responses"))
+    return np.frombuffer(kept, dtype="<f8").reshape(len(keys), 2 if how["reference"] else 1)
+
+
+def _refuse_silence(tokens: np.ndarray, max_length: int, aligned: bool) -> None:
+    """Stop where a prompt fills all that is looked at: a response without a token has no reward.
+
+    Raises:
+        UserError: says how many there are, and the limit.
+    """
+    if (tokens < 1).any():
+        limit = "that the earlier policy was trained on" if aligned else "that the base reads"
+        raise UserError(
+            f"{int((tokens < 1).sum())} of {len(tokens)} responses have no reward: their prompt alone fills the "
+            f"{max_length} tokens {limit}. Set generate.max_prompt_tokens below {max_length}"
+        )

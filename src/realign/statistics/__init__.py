@@ -1,1 +1,0 @@
-"""Figures with their uncertainty, for every room that measures something."""

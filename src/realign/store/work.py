@@ -1,0 +1,259 @@
+"""A stage's own corner of `.work/`: rows, checkpoints, scratch folders, tallies. Nothing depends on it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from realign.errors import UserError, listing
+from realign.progress import progress
+from realign.store.ids import digest, file_digest, folder_digest
+from realign.store.row_cache import RowCache
+from realign.store.schemas import QUARANTINE
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+class Work:
+    """Where a stage may keep what lets it resume. Never an input of anything.
+
+    Args:
+        root: the project's `.work` folder.
+        stage: the stage's name.
+        item: which one of a stage that is run for many; they share rows, and nothing else.
+    """
+
+    def __init__(self, root: Path, stage: str, item: str = "") -> None:
+        self._root = root
+        self._stage = stage
+        self._name = f"{stage}-{item}" if item else stage
+
+    def of(self, stage: str) -> Work:
+        """The corner of another stage, for one that does a part of its work and must find what it did."""
+        return Work(self._root, stage)
+
+    def rows(self) -> RowCache:
+        """This stage's finished rows, as this very code, these libraries and this device made them."""
+        rooms = ("config", "store", "data", "models", "labelers")
+        made_by = self._makers(rooms, ("torch", "transformers", "peft", "sentence-transformers"))
+        return RowCache(self._root / "rows" / f"{self._stage}.sqlite", made_by)
+
+    def kept(
+        self,
+        keys: Sequence[str],
+        compute: Callable[[list[int]], Iterator[Mapping[int, bytes]]],
+        what: str,
+        unit: str,
+    ) -> list[bytes]:
+        """The row of each key: found, or else computed and kept batch by batch, so that a kill loses one batch.
+
+        Args:
+            keys: name everything that a row depends on; may repeat. Shape (n,).
+            compute: takes the places in `keys` of the rows to compute, each distinct key once, and yields
+                finished batches, {index into these places: row}; not called where every row is known.
+            what: for the progress bar.
+            unit: what a row is of, in the plural.
+        """
+        first: dict[str, int] = {}
+        for place, key in enumerate(keys):
+            first.setdefault(key, place)
+        store = self.rows()
+        known = store.get(first)
+        todo = [place for key, place in first.items() if key not in known]
+        if todo:
+            bar = progress(len(first), what, unit, done=len(first) - len(todo))
+            for batch in compute(todo):
+                rows = {keys[todo[at]]: row for at, row in batch.items()}
+                store.put(rows)
+                known |= rows
+                bar.update(len(rows))
+            bar.close()
+        store.close()
+        return [known[key] for key in keys]
+
+    def ledger(self) -> Path:
+        """The ledger of every verdict ever paid for, while work is under way."""
+        return self._root / "ledger.sqlite"
+
+    def shared_ledger(self) -> Path:
+        """The folder of the ledger's batches, which DVC versions and teammates share."""
+        return self._root.parent / "data" / "labels" / "ledger"
+
+    def queue(self) -> Path:
+        """The table of pairs that people are asked about."""
+        return self._root / "people" / "queue.parquet"
+
+    def checkpoints(self, fingerprint: str) -> Path:
+        """The folder for checkpoints of a training whose inputs and settings `fingerprint` fully names.
+
+        Other folders are removed: they can never be resumed by this project state, code, library or device.
+        """
+        home = self._root / "checkpoints" / self._name
+        libraries = ("torch", "transformers", "trl", "peft", "accelerate")
+        folder = home / digest(
+            fingerprint, self._makers(("config", "store", "data", "models", "training"), libraries)
+        )
+        for other in home.glob("*"):
+            if other != folder:
+                shutil.rmtree(other, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _makers(self, rooms: Sequence[str], libraries: Sequence[str]) -> str:
+        """What numbers depend on besides their inputs: our code, the libraries, the device's arithmetic.
+
+        A mended fault must not come back out of what the faulty code left, nor bfloat16 among float32.
+        """
+        import torch
+
+        code = [folder_digest(_PACKAGE / room) for room in rooms]
+        code += [file_digest(module) for module in _PACKAGE.glob(f"pipeline/stages/{self._stage}.py")]
+        versions = [importlib.metadata.version(name) for name in libraries]
+        cuda = torch.cuda.is_available()
+        device = torch.cuda.get_device_name() if cuda else torch.backends.cpu.get_cpu_capability()
+        return digest(*code, *versions, device)
+
+    def scratch(self) -> Path:
+        """An empty folder, to be filled and returned as an output."""
+        home = self._root / "scratch"
+        home.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f"{self._name}-", dir=home))
+
+    def gates(self) -> Path:
+        """The folder in which Great Expectations keeps its stores."""
+        return self._root / "gx"
+
+    def failures(self) -> Path:
+        """The folder for reports of refused tables: not an output, so never a gate."""
+        return self._root.parent / "reports" / "failures"
+
+    def docs(self) -> Path:
+        """The folder of the Data Docs site: for people, not an output."""
+        return self._root.parent / "reports" / "data_docs"
+
+    def remember(self, seconds: float) -> None:
+        """Write provenance beside the run: versions, machine, time. Nothing depends on it."""
+        packages = ("torch", "transformers", "trl", "peft", "sentence-transformers", "great-expectations",
+                    "pandas", "pyarrow", "dvc", "prefect")  # fmt: skip
+        record = {
+            "stage": self._name,
+            "seconds": round(seconds, 2),
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+            "cores": os.cpu_count(),
+            "versions": {name: importlib.metadata.version(name) for name in packages},
+        }
+        if "torch" in sys.modules:
+            cuda = sys.modules["torch"].cuda
+            record["accelerator"] = cuda.get_device_name() if cuda.is_available() else None
+        folder = self._root / "provenance"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{self._name}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Rows in = rows out + rows quarantined, for each unit that a stage counts.
+
+    Attributes:
+        rows_in: by unit (row, prompt, response, pair, label).
+        rows_out: by unit.
+        quarantined: by unit, then by reason.
+    """
+
+    rows_in: Mapping[str, int]
+    rows_out: Mapping[str, int]
+    quarantined: Mapping[str, Mapping[str, int]]
+
+    def check(self, quarantine: pd.DataFrame) -> None:
+        """Check the equation, and that the quarantine table holds what is counted.
+
+        Raises:
+            RuntimeError: a row is lost or invented, which is a bug of the stage.
+        """
+        found = Counter(zip(quarantine["unit"], quarantine["reason"], strict=True))
+        counted = {
+            (unit, reason): count
+            for unit, reasons in self.quarantined.items()
+            for reason, count in reasons.items()
+        }
+        if dict(found) != counted:
+            raise RuntimeError(f"the quarantine table holds {dict(found)}, the tally counts {counted}")
+        for unit, number in self.rows_in.items():
+            aside = sum(self.quarantined.get(unit, {}).values())
+            if number != self.rows_out[unit] + aside:
+                raise RuntimeError(
+                    f"{number} {unit}s came in, {self.rows_out[unit]} went out, {aside} were set aside"
+                )
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain content for a JSON artifact."""
+        return {
+            unit: {
+                "in": number,
+                "out": self.rows_out[unit],
+                "quarantined": dict(sorted(self.quarantined.get(unit, {}).items())),
+            }
+            for unit, number in sorted(self.rows_in.items())
+        }
+
+    def __str__(self) -> str:
+        parts = []
+        for unit, number in self.rows_in.items():
+            reasons = self.quarantined.get(unit, {})
+            aside = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+            parts.append(f"{number} {unit}s in, {self.rows_out[unit]} out" + (f" ({aside})" if aside else ""))
+        return "; ".join(parts)
+
+
+@dataclass
+class Quarantine:
+    """Collects what a stage sets aside."""
+
+    rows: list[tuple[str, str, str, str]] = field(default_factory=list)
+
+    def add(self, unit: str, id_: str, reason: str, detail: str = "") -> None:
+        """Set one thing aside; `detail` is cut to 200 characters."""
+        self.rows.append((unit, id_, reason, _printable(detail)))
+
+    def add_all(self, unit: str, ids: Sequence[str], reason: str, details: Sequence[str]) -> None:
+        """Set several things aside for one reason."""
+        for id_, detail in zip(ids, details, strict=True):
+            self.add(unit, id_, reason, detail)
+
+    def frame(self) -> pd.DataFrame:
+        """The quarantine table."""
+        return pd.DataFrame(self.rows, columns=QUARANTINE.names).astype("str")
+
+    def tally(self, rows_in: Mapping[str, int], rows_out: Mapping[str, int]) -> Tally:
+        """The stage's account, with what was set aside counted from the rows."""
+        counts: dict[str, Counter[str]] = {}
+        for unit, _, reason, _ in self.rows:
+            counts.setdefault(unit, Counter())[reason] += 1
+        return Tally(rows_in, rows_out, {unit: dict(c) for unit, c in counts.items()})
+
+
+def require_rows(frame: pd.DataFrame, what: str, mend: str) -> None:
+    """Stop when nothing is left to work on.
+
+    Raises:
+        UserError: `frame` is empty.
+    """
+    if frame.empty:
+        raise UserError(listing(f"no {what} left to work on", [mend]))
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text[:200])

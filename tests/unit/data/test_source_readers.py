@@ -1,0 +1,236 @@
+"""Each raw shape: what it becomes, and what it is refused for."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realign.data.sources import JOINABLE, SHAPES, hh, multi, shp
+from realign.data.sources.raw import BadRow, RawResponse, RawRow
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**15), 10**15) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def refusal(read, row):
+    with pytest.raises(BadRow) as bad:
+        read(row)
+    return bad.value.reason, bad.value.detail
+
+
+def side(*turns):
+    """A transcript: turns of the human and the assistant by turns."""
+    speakers = ("Human", "Assistant")
+    return "".join(f"\n\n{speakers[i % 2]}: {turn}" for i, turn in enumerate(turns))
+
+
+@pytest.mark.parametrize("shape", sorted(SHAPES))
+@given(row=JSON)
+def test_any_json_is_understood_or_refused_with_a_reason(shape, row):
+    try:
+        found = SHAPES[shape](row)
+    except BadRow as bad:
+        assert bad.reason
+        assert bad.detail
+    else:
+        assert found.messages[-1]["role"] == "user"
+
+
+def test_multi_keeps_texts_generators_scores_and_rule():
+    row = {
+        "id": "ignored",
+        "prompt": "why?",
+        "rule": {"b": 1, "a": "é"},
+        "responses": [
+            {"text": "so", "generator": "m1", "score": 2, "scores": {"ann": 0.5, "bob": -1}},
+            {"text": "no", "generator": None, "score": None, "scores": None},
+        ],
+    }
+    assert multi.read(row) == RawRow(
+        [{"role": "user", "content": "why?"}],
+        [
+            RawResponse("so", "m1", {"score": 2.0, "ann": 0.5, "bob": -1.0}),
+            RawResponse("no", None, {}),
+        ],
+        '{"a": "é", "b": 1}',
+    )
+
+
+def test_multi_takes_messages_and_drops_what_it_does_not_know():
+    turns = [
+        {"role": "system", "content": "be kind", "name": "x"},
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "hello"},
+        {"role": "user", "content": "bye"},
+    ]
+    found = multi.read({"prompt": turns, "responses": [{"text": "bye"}]})
+    assert found.messages == [{"role": t["role"], "content": t["content"]} for t in turns]
+
+
+@pytest.mark.parametrize(
+    ("row", "reason", "detail"),
+    [
+        ([], "wrong_type", "must be a JSON object, this is a list"),
+        ("x", "wrong_type", "this is text"),
+        (5, "wrong_type", "this is the number 5"),
+        ({}, "wrong_type", "'responses' must be a list"),
+        ({"prompt": "a", "responses": {}}, "wrong_type", "'responses' must be a list"),
+        ({"prompt": "a", "responses": []}, "no_responses", "empty list"),
+        ({"responses": [{"text": "a"}]}, "wrong_type", "'prompt' must be text or a list of messages"),
+        ({"prompt": [], "responses": [{"text": "a"}]}, "wrong_type", "'prompt'"),
+        ({"prompt": {"role": "user"}, "responses": [{"text": "a"}]}, "wrong_type", "'prompt'"),
+        ({"prompt": "a", "responses": ["b"]}, "wrong_type", "this is text"),
+        ({"prompt": "a", "responses": [{}]}, "wrong_type", "'text' must be text, it is missing or null"),
+        ({"prompt": "a", "responses": [{"text": True}]}, "wrong_type", "it is true/false"),
+        ({"prompt": "a", "responses": [{"text": "b", "score": "5"}]}, "wrong_type", "'score' must be a finite"),
+        ({"prompt": "a", "responses": [{"text": "b", "score": True}]}, "wrong_type", "it is true/false"),
+        ({"prompt": "a", "responses": [{"text": "b", "score": float("nan")}]}, "wrong_type", "number nan"),
+        ({"prompt": "a", "responses": [{"text": "b", "score": float("inf")}]}, "wrong_type", "number inf"),
+        ({"prompt": "a", "responses": [{"text": "b", "scores": [1]}]}, "wrong_type", "this is a list"),
+        ({"prompt": "a", "responses": [{"text": "b", "scores": {"ann": None}}]}, "wrong_type", "'scores.ann'"),
+        ({"prompt": [{"role": "tool", "content": "x"}], "responses": [{"text": "a"}]}, "wrong_role", "'tool'"),
+        ({"prompt": [{"role": "user"}], "responses": [{"text": "a"}]}, "wrong_type", "'content'"),
+        ({"prompt": [{"role": "assistant", "content": "x"}], "responses": [{"text": "a"}]}, "no_user_turn", "last"),
+    ],
+)  # fmt: skip
+def test_multi_refuses_with_a_reason(row, reason, detail):
+    found, words = refusal(multi.read, row)
+    assert found == reason
+    assert detail in words
+
+
+def test_a_number_too_large_for_a_float_is_refused():
+    reason, _ = refusal(multi.read, {"prompt": "a", "responses": [{"text": "b", "score": 10**400}]})
+    assert reason == "wrong_type"
+
+
+def test_prompts_alone_need_no_responses():
+    found = multi.read_prompt({"prompt": "a", "responses": "not looked at"})
+    assert found == RawRow([{"role": "user", "content": "a"}], [])
+
+
+def test_hh_splits_each_side_at_its_own_last_answer():
+    found = hh.read(
+        {"chosen": side("q", "a", "more?", " yes\n\nvery"), "rejected": side("q", "a", "more?", "no")}
+    )
+    assert found.messages == [
+        {"role": "user", "content": "q"},
+        {"role": "assistant", "content": "a"},
+        {"role": "user", "content": "more?"},
+    ]
+    assert [r.text.strip() for r in found.responses] == ["yes\n\nvery", "no"]
+    assert [r.scores for r in found.responses] == [{"human": 1.0}, {"human": 0.0}]
+
+
+def test_hh_answers_of_different_length_keep_their_whole_text():
+    found = hh.read({"chosen": side("q", "long " * 50), "rejected": side("q", "x")})
+    assert found.responses[0].text.strip() == ("long " * 50).strip()
+    assert found.responses[1].text.strip() == "x"
+
+
+def test_hh_joins_turns_of_one_speaker_and_drops_empty_ones():
+    context = "\n\nHuman: a\n\nHuman: b\n\nAssistant:\n\nHuman: c"
+    found = hh.read({"chosen": context + "\n\nAssistant: x", "rejected": context + "\n\nAssistant: y"})
+    assert found.messages == [{"role": "user", "content": "a\n\nb\n\nc"}]
+
+
+def test_hh_words_like_a_speakers_name_inside_a_line_are_text():
+    found = hh.read(
+        {"chosen": side("is Human: a name?", "Assistant: is"), "rejected": side("is Human: a name?", "no")}
+    )
+    assert found.messages == [{"role": "user", "content": "is Human: a name?"}]
+    assert found.responses[0].text.strip() == "Assistant: is"
+
+
+@pytest.mark.parametrize(
+    ("row", "reason", "detail"),
+    [
+        ({"chosen": side("q", "a")}, "wrong_type", "'rejected' must be text"),
+        ({"chosen": 1, "rejected": side("q", "a")}, "wrong_type", "'chosen'"),
+        ({"chosen": "", "rejected": ""}, "no_assistant_turn", ""),
+        ({"chosen": side("q"), "rejected": side("q")}, "no_assistant_turn", "Human: q"),
+        ({"chosen": side("q", "a"), "rejected": side("Q", "a")}, "context_differs", "'q' against 'Q'"),
+        ({"chosen": side("q", "a", "r", "b"), "rejected": side("q", "a")}, "context_differs", "character 10"),
+        ({"chosen": side("", "a"), "rejected": side("", "b")}, "no_user_turn", ""),
+    ],
+)
+def test_hh_refuses_with_a_reason(row, reason, detail):
+    found, words = refusal(hh.read, row)
+    assert found == reason
+    assert detail in words
+
+
+@pytest.mark.parametrize("context", ["", "Human: q", "hello"])
+def test_hh_without_a_human_turn_before_the_answer_is_refused(context):
+    row = {"chosen": context + "\n\nAssistant: a", "rejected": context + "\n\nAssistant: b"}
+    assert refusal(hh.read, row)[0] == "no_user_turn"
+
+
+def test_hh_a_transcript_that_ends_with_the_human_puts_no_words_into_the_answer():
+    row = {"chosen": side("q", "a", "bye"), "rejected": side("q", "b", "bye")}
+    try:
+        found = hh.read(row)
+    except BadRow:
+        return
+    assert not any("Human:" in response.text for response in found.responses)
+
+
+def shp_row(**changes):
+    row = {
+        "history": "how?", "human_ref_A": "so", "human_ref_B": "thus", "score_A": 5, "score_B": 2, "labels": 1,
+    }  # fmt: skip
+    return row | changes
+
+
+def test_shp_scores_are_upvotes():
+    assert shp.read(shp_row()) == RawRow(
+        [{"role": "user", "content": "how?"}],
+        [RawResponse("so", None, {"upvotes": 5.0}), RawResponse("thus", None, {"upvotes": 2.0})],
+    )
+
+
+@pytest.mark.parametrize(("a", "b", "label"), [(2, 5, 0), (5, 2, 1), (3, 3, 0), (3, 3, 1)])
+def test_shp_a_label_that_agrees_with_the_scores_passes(a, b, label):
+    found = shp.read(shp_row(score_A=a, score_B=b, labels=label))
+    assert [r.scores["upvotes"] for r in found.responses] == [a, b]
+
+
+@pytest.mark.parametrize(("a", "b", "label"), [(5, 2, 0), (2, 5, 1)])
+def test_shp_a_label_that_contradicts_the_scores_is_set_aside(a, b, label):
+    reason, detail = refusal(shp.read, shp_row(score_A=a, score_B=b, labels=label))
+    assert reason == "label_contradicts_scores"
+    assert detail == f"labels {label}, scores {a} and {b}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "detail"),
+    [
+        ({"labels": 2}, "'labels' must be 0 or 1, it is 2"),
+        ({"labels": "1"}, "'labels'"),
+        ({"labels": [1]}, "'labels'"),
+        ({"score_A": None}, "'score_A'"),
+        ({"score_B": "2"}, "'score_B'"),
+        ({"history": 5}, "'history'"),
+        ({"human_ref_A": None}, "'human_ref_A'"),
+        ({"human_ref_B": ["x"]}, "'human_ref_B'"),
+    ],
+)
+def test_shp_refuses_wrong_types(changes, detail):
+    reason, words = refusal(shp.read, shp_row(**changes))
+    assert reason == "wrong_type"
+    assert detail in words
+
+
+def test_only_scores_on_one_scale_are_joined():
+    assert "hh" not in JOINABLE
+    assert frozenset({"builtin", "multi", "shp", "prompts"}) == JOINABLE
+    assert set(SHAPES) == JOINABLE | {"hh"}
+
+
+def test_a_refused_row_can_be_printed():
+    assert str(BadRow("blank", "x")) == "blank: x"
+    assert json.dumps({"reason": BadRow("blank", "x").reason}) == '{"reason": "blank"}'

@@ -1,0 +1,263 @@
+"""validate and label: what passes the gate is judged once, and verdicts become preferences."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from unit_builders import section, verdicts, vote, world
+
+from realign.config import params
+from realign.errors import LabelsMissing, ValidationFailed
+from realign.labelers.base import ABSTAINED, OVER_BUDGET, Verdicts
+from realign.labelers.registry import LABELERS
+from realign.pipeline.stages import label, select, validate
+from realign.quality import gate
+from realign.store import artifacts, ids, schemas
+from realign.store import ledger_batches as batches
+from realign.store.artifacts import ARTIFACTS
+from realign.store.work import Work
+
+LIMITS = section(
+    "validate",
+    min_rows=2,
+    max_length_ratio=3.0,
+    near_duplicate=1.0,
+    max_share_dropped=0.9,
+    max_share_truncated=1.0,
+    max_share_refusals=1.0,
+    max_length_confound=1.0,
+)
+
+
+@pytest.fixture
+def real_gate(monkeypatch):
+    """The gate itself, without Data Docs."""
+    monkeypatch.setattr(gate, "_publish", lambda context, work: None)
+
+
+@pytest.fixture
+def open_gate(monkeypatch):
+    """Lets everything through: the gates have tests of their own."""
+    monkeypatch.setattr(gate, "check", lambda *_: gate.Verdict({}, {"gate": "open"}))
+
+
+def picked(tables, audit=("hard", "random")):
+    settings = select.Settings(7, "easy", list(audit), section("select"))
+    inputs = select.Inputs(
+        tables.prompts,
+        tables.responses,
+        tables.embeddings,
+        pd.DataFrame(columns=schemas.REWARDS.names),
+        pd.DataFrame(columns=schemas.PILOT.names),
+        Path("none"),
+    )
+    return select.run(inputs, settings, Work(None, "select")).pairs
+
+
+def validated(tables, pairs, folder, limits=LIMITS):
+    found = validate.run(
+        validate.Inputs(tables.prompts, tables.responses, pairs),
+        validate.Settings(limits),
+        Work(folder, "validate"),
+    )
+    found.tally_validate.check(found.quarantine_validate)
+    return found
+
+
+def labeled(tables, pairs, folder, seed=7, known_pairs=Path(params.NO_FILE), **settings):
+    is_train = pairs["purpose"] == "train"
+    found = label.run(
+        label.Inputs(
+            prompts=tables.prompts,
+            responses=tables.responses,
+            embeddings=tables.embeddings,
+            scores=tables.scores,
+            validated_train=pairs[is_train],
+            validated_measure=pairs[~is_train],
+            base=folder / "base",
+            people=folder / "votes",
+            known_pairs=known_pairs,
+            rubric=folder / "rubric.md",
+        ),
+        label.Settings(seed, section("embed"), section("label", **settings), LIMITS),
+        Work(folder, "label"),
+    )
+    found.tally_label.check(found.quarantine_label)
+    for name in ("labels", "preferences", "plot_lengths", "quarantine_label"):
+        artifacts.conform(getattr(found, name), ARTIFACTS[name].table, name)
+    return found
+
+
+def test_good_pairs_are_parted_by_purpose_and_bad_ones_set_aside(tmp_path, real_gate):
+    tables = world()
+    pairs = picked(tables)
+    bad = pairs.index[pairs["purpose"] == "train"][0]
+    pairs.loc[bad, "log_length_ratio"] = np.log(3.5)
+    found = validated(tables, pairs, tmp_path / ".work")
+    assert set(found.validated_train["purpose"]) == {"train"}
+    assert set(found.validated_measure["purpose"]) == {"audit", "holdout"}
+    assert len(found.validated_train) == 7
+    assert len(found.validated_measure) == len(pairs) - 8
+    (aside,) = found.quarantine_validate.to_dict("records")
+    assert aside["reason"] == "length_ratio"
+    assert aside["id"] == f"train easy {pairs.loc[bad, 'pair_id']}"
+    assert found.gate_pairs["success"]
+
+
+def test_a_leak_stops_the_stage(tmp_path, real_gate):
+    tables = world()
+    pairs = picked(tables)
+    tables.prompts["group"] = "same"
+    with pytest.raises(ValidationFailed, match=r"the pairs gate refused(?s:.*)leak: .*12 of 12 rows"):
+        validated(tables, pairs, tmp_path / ".work")
+    assert (tmp_path / "reports" / "failures" / "pairs.json").is_file()
+
+
+def test_verdicts_become_labels_and_preferences(tmp_path, real_gate):
+    tables = world()
+    pairs = picked(tables)
+    found = labeled(tables, pairs, tmp_path, temperature=1e-6)  # an annotator who never errs
+    assert len(found.labels) == len(pairs)
+    assert (found.labels["winner"] == found.labels["gold"]).all()
+    place = tables.responses.set_index("response_id")["k"]  # the earlier, the closer to the right answer
+    assert len(found.preferences) == 8
+    texts = tables.responses.set_index("response_id")["text"]
+    tokens = tables.responses.set_index("response_id")["tokens"]
+    for row in found.preferences.itertuples():
+        assert place[row.chosen_id] < place[row.rejected_id]
+        assert (row.chosen, row.rejected) == (texts[row.chosen_id], texts[row.rejected_id])
+        assert (row.chosen_tokens, row.rejected_tokens) == (tokens[row.chosen_id], tokens[row.rejected_id])
+        assert row.pair_id == ids.pair_id(row.prompt_id, row.chosen_id, row.rejected_id)
+        assert row.p_chosen > 0.999
+    assert found.preferences["prompt_id"].isin(tables.prompts.query("split == 'train'")["prompt_id"]).all()
+    lengths = found.plot_lengths
+    assert lengths.groupby(["strategy", "side"])["responses"].sum().to_dict() == {
+        (name, side): 8 for name in ("easy", "hard", "random") for side in ("chosen", "rejected")
+    }
+    total = lengths.assign(total=lengths["low"] * lengths["responses"]).groupby("side")["total"].sum()
+    assert total["chosen"] < total["rejected"]  # in this world the better answer is the shorter
+
+
+def test_a_pair_that_two_strategies_picked_is_judged_once_with_one_verdict(tmp_path, monkeypatch, open_gate):
+    tables = world(k=2)  # one pair a prompt, so all strategies pick it
+    asked = []
+    real = LABELERS["oracle"]
+
+    def watched(question):
+        asked.extend(question.pairs["pair_id"])
+        return real(question)
+
+    monkeypatch.setitem(LABELERS, "oracle", watched)
+    found = labeled(tables, picked(tables), tmp_path, temperature=5.0).labels
+    assert len(asked) == len(set(asked)) == 12
+    assert len(found) == 8 * 3 + 4
+    assert (found.groupby("pair_id")[["winner", "p_a"]].nunique() == 1).all().all()
+    alone = labeled(tables, picked(tables, audit=()), tmp_path / "alone", temperature=5.0).labels
+    merged = alone.merge(found[found["strategy"] == "hard"], on="pair_id")
+    assert len(merged) == 8
+    assert (merged["winner_x"] == merged["winner_y"]).all()
+
+
+def test_ties_stay_labels_and_leave_the_preferences(tmp_path, open_gate):
+    tables = world()
+    train = tables.prompts.loc[tables.prompts["split"] == "train", "prompt_id"]
+    level = tables.scores["prompt_id"].isin(train[:3])
+    tables.scores.loc[level, "score"] = 0.5
+    found = labeled(tables, picked(tables), tmp_path, labeler="scores")
+    of_train = found.labels[found.labels["purpose"] == "train"]
+    assert (of_train["winner"] == "tie").sum() == 3
+    assert len(found.preferences) == 5
+    assert found.quarantine_label[["unit", "reason"]].value_counts().to_dict() == {("label", "tie"): 3}
+    assert found.tally_label.as_json()["label"] == {"in": 8, "out": 5, "quarantined": {"tie": 3}}
+
+
+def test_pairs_without_a_score_are_set_aside(tmp_path, open_gate):
+    tables = world()
+    pairs = picked(tables)
+    silent = pairs.loc[pairs["purpose"] == "train", "response_a"].iloc[0]
+    tables.scores = tables.scores[tables.scores["response_id"] != silent]
+    found = labeled(tables, pairs, tmp_path, labeler="scores")
+    hit = pairs[(pairs["response_a"] == silent) | (pairs["response_b"] == silent)]
+    assert len(found.labels) == len(pairs) - len(hit)
+    assert set(found.quarantine_label["reason"]) == {"no_verdict"}
+    assert sorted(found.quarantine_label["id"]) == sorted(
+        hit["purpose"] + " " + hit["strategy"] + " " + hit["pair_id"]
+    )
+
+
+def test_gold_is_the_rule_else_the_second_annotator_else_unknown(tmp_path, open_gate):
+    tables = world()
+    pairs = picked(tables, audit=())
+    by_rule = labeled(tables, pairs, tmp_path / "a", labeler="scores").labels
+    assert set(by_rule["gold"]) == {"a", "b"}
+    assert (by_rule["gold_gap"] > 0).all()
+    tables.prompts["rule"] = None
+    unknown = labeled(tables, pairs, tmp_path / "b", labeler="scores").labels
+    assert unknown["gold"].isna().all()
+    assert unknown["gold_gap"].isna().all()
+    second = tables.scores.assign(annotator="second", score=-tables.scores["score"])
+    tables.scores = pd.concat([tables.scores, second])
+    checked = labeled(tables, pairs, tmp_path / "c", labeler="scores", gold_annotator="second").labels
+    assert (checked["gold"] != checked["winner"]).all()
+    assert (checked["gold_gap"] > 0).all()
+
+
+def test_too_few_decided_pairs_stop_the_stage(tmp_path, real_gate):
+    tables = world()
+    tables.scores["score"] = 1.0
+    with pytest.raises(ValidationFailed, match=r"the preferences gate refused(?s:.*)too_few: .*found 0"):
+        labeled(tables, picked(tables), tmp_path / ".work", labeler="scores")
+
+
+def outspoken(monkeypatch, words, facts=None):
+    """A labeler that says these words, in turn, whatever it is asked."""
+
+    def judged(question):
+        said = np.array([words[n % len(words)] for n in range(len(question.pairs))], dtype=object)
+        p_a = np.array([{"a": 0.9, "b": 0.1}.get(word, 0.5) for word in said])
+        return Verdicts(said, p_a, "a judge", None, facts or {})
+
+    monkeypatch.setitem(LABELERS, "oracle", judged)
+
+
+def test_each_outcome_finds_its_place(tmp_path, open_gate, monkeypatch):
+    tables = world()
+    pairs = picked(tables, audit=())
+    outspoken(monkeypatch, ["a", "tie", "both_bad", ABSTAINED, ""], {"judge": {"calls": 7}})
+    found = labeled(tables, pairs, tmp_path)
+    reasons = found.quarantine_label.groupby(["unit", "reason"]).size()
+    assert set(reasons.index) == {
+        ("pair", ABSTAINED), ("pair", "no_verdict"), ("label", "tie"), ("label", "both_bad")
+    }  # fmt: skip
+    assert set(found.labels["winner"]) == {"a", "tie", "both_bad"}
+    assert (found.preferences["p_chosen"] == 0.9).all()
+    assert found.labeling["judge"] == {"calls": 7}
+    assert found.labeling["by"] == {"a judge": len(found.labels)}
+    assert sum(found.labeling["outcomes"].values()) == len(found.labels)
+
+
+def test_at_the_cap_the_run_stops_and_says_what_is_missing(tmp_path, open_gate, monkeypatch):
+    tables = world()
+    pairs = picked(tables, audit=())
+    outspoken(monkeypatch, ["a", OVER_BUDGET])
+    budget = {"calls": 8, "money": None, "then": "stop"}
+    with pytest.raises(LabelsMissing, match=r"label\.budget\.calls = 8 is reached: \d+ of 12 .*then=train"):
+        labeled(tables, pairs, tmp_path, budget=budget)
+    found = labeled(tables, pairs, tmp_path, budget=budget | {"then": "train"})
+    assert set(found.quarantine_label["reason"]) == {OVER_BUDGET}
+    assert len(found.labels) == 6
+
+
+def test_people_are_asked_and_then_believed(tmp_path, open_gate):
+    tables = world()
+    pairs = picked(tables, audit=())
+    with pytest.raises(LabelsMissing, match="12 votes are missing on 12 of 12 pairs"):
+        labeled(tables, pairs, tmp_path, labeler="human")
+    votes = verdicts(*(vote(pair, "ann", "b") for pair in pairs["pair_id"]))
+    batches.write(votes, tmp_path / "votes")
+    found = labeled(tables, pairs, tmp_path, labeler="human")
+    assert set(found.labels["winner"]) == {"b"}
+    assert found.labeling["people"] == {
+        "votes": 12, "annotators": 1, "consensus": "majority", "alpha": None
+    }  # fmt: skip

@@ -1,0 +1,163 @@
+"""The ledger: a verdict is kept once, by what it depends on; batches merge whatever their order."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from unit_builders import verdict, verdicts, vote
+
+from realign.errors import UserError
+from realign.store import ledger_batches as batches
+from realign.store import schemas
+from realign.store.ledger import Answer, Ledger, label_id
+
+LATER = "2020-01-02T00:00:00.000000+00:00"
+
+
+def answer(pair, shown="ab", text="first", **parts):
+    given = {"calls": 1, "tokens_in": 50, "tokens_out": 5, "seconds": 0.2, "given_at": LATER}
+    return Answer(pair, "f" * 20, shown, text, **(given | parts))
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with_file = Ledger(tmp_path / "ledger.sqlite")
+    yield with_file
+    with_file.close()
+
+
+def test_the_key_depends_on_every_part():
+    keys = {
+        label_id("p", "f"), label_id("q", "f"), label_id("p", "g"),
+        label_id("p", "f", "ann"), label_id("p", "f", "ann", 1),
+    }  # fmt: skip
+    assert len(keys) == 5
+    assert label_id("p", "f") == label_id("p", "f", "", 0)
+
+
+def test_verdicts_come_back_as_they_were(ledger):
+    rows = verdicts(verdict("p1"), verdict("p2", "tie", consistent=False), vote("p3", "ann", "both_bad"))
+    assert ledger.put(rows) == 3
+    back = ledger.everything()
+    expected = rows.sort_values("label_id").reset_index(drop=True)
+    for column in schemas.LEDGER.names:
+        same = (back[column] == expected[column]) | (back[column].isna() & expected[column].isna())
+        assert same.fillna(False).all(), column
+    assert list(ledger.verdicts("f" * 20, ["p2", "p9"])["pair_id"]) == ["p2"]
+    assert ledger.verdicts("other", ["p1"]).empty
+
+
+def test_a_verdict_is_kept_once_and_the_first_given_holds(ledger):
+    late = verdicts(verdict("p", "b", given_at=LATER))
+    early = verdicts(verdict("p", "a"))
+    assert ledger.put(late) == 1
+    assert ledger.put(early) == 0
+    assert ledger.everything()["winner"].tolist() == ["a"]
+    ledger.put(late)
+    assert ledger.everything()["winner"].tolist() == ["a"]
+
+
+def test_an_answer_keeps_its_first_text(ledger):
+    ledger.put_answer(answer("p"))
+    ledger.put_answer(answer("p", text="second"))
+    ledger.put_answer(answer("p", "ba"))
+    found = ledger.answers("f" * 20, ["p", "q"])
+    assert set(found) == {("p", "ab"), ("p", "ba")}
+    assert found["p", "ab"] == answer("p")
+    assert ledger.answers("other", ["p"]) == {}
+
+
+def test_many_pairs_are_found_in_chunks(ledger):
+    ledger.put(verdicts(*(verdict(f"p{n}") for n in range(1203))))
+    assert len(ledger.verdicts("f" * 20, [f"p{n}" for n in range(2000)])) == 1203
+
+
+def test_what_put_answer_stored_outlives_sigkill(tmp_path):
+    code = f"""
+        import os, signal
+        from pathlib import Path
+        from realign.ledger.store import Answer, Ledger
+        ledger = Ledger(Path({str(tmp_path / "l.sqlite")!r}))
+        ledger.put_answer(Answer("p", "f", "ab", "said", 1, 2, 3, 0.1, "now"))
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False)
+    ledger = Ledger(tmp_path / "l.sqlite")
+    assert ledger.answers("f", ["p"])["p", "ab"].text == "said"
+    ledger.close()
+
+
+def test_a_batch_holds_what_is_new_and_is_named_after_its_content(tmp_path):
+    first = batches.write(verdicts(verdict("p1"), verdict("p2")), tmp_path)
+    assert first is not None
+    assert batches.write(verdicts(verdict("p2"), verdict("p1")), tmp_path) is None
+    second = batches.write(verdicts(verdict("p1"), verdict("p3")), tmp_path)
+    assert second is not None and second != first
+    assert sorted(batches.read(tmp_path)["pair_id"]) == ["p1", "p2", "p3"]
+    other = tmp_path / "other"
+    again = batches.write(verdicts(verdict("p2"), verdict("p1")), other)
+    assert again is not None and again.name == first.name
+    assert again.read_bytes() == first.read_bytes()
+
+
+def test_teammates_merge_to_the_same_ledger_in_any_order(tmp_path):
+    mine, yours = verdicts(verdict("p", "a"), verdict("q")), verdicts(verdict("p", "b", given_at=LATER))
+    found = []
+    for order in ((mine, yours), (yours, mine)):
+        home = tmp_path / str(len(found))
+        for rows in order:
+            batches.write(rows, home / "batches")
+        ledger = Ledger(home / "l.sqlite")
+        batches.merge(ledger, home / "batches")
+        assert batches.merge(ledger, home / "batches") == 0
+        found.append(ledger.everything())
+        ledger.close()
+    assert found[0].equals(found[1])
+    assert found[0].set_index("pair_id").loc["p", "winner"] == "a"
+
+
+def test_a_person_may_think_again(tmp_path):
+    batches.write(verdicts(vote("p", "ann", "a")), tmp_path)
+    assert batches.write(verdicts(vote("p", "ann", "b", given_at=LATER)), tmp_path) is not None
+    assert batches.read(tmp_path)["winner"].tolist() == ["b"]
+
+
+def test_verify_names_every_fault(tmp_path):
+    path = batches.write(verdicts(verdict("p1"), verdict("p2")), tmp_path)
+    assert batches.verify(tmp_path) == []
+    path.rename(tmp_path / "renamed.parquet")
+    wrong = verdicts(verdict("p3", "b", p_a=0.8), verdict("p4", "maybe"), verdict("p5") | {"label_id": "x"})
+    batches.write(wrong, tmp_path)
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
+    problems = "\n".join(batches.verify(tmp_path))
+    for words in (
+        "renamed.parquet",
+        "does not fit p_a 0.8",
+        "'maybe' is none of",
+        "verdict x: the key",
+        "broken",
+    ):
+        assert words in problems
+    with pytest.raises(UserError, match=r"broken\.parquet"):
+        batches.read(tmp_path)
+
+
+def test_stats_count_by_labeler():
+    rows = verdicts(verdict("p1"), verdict("p2", "tie"), verdict("p3", "abstain"), vote("p1", "ann"))
+    found = batches.stats(rows).set_index(["labeler", "annotator"])
+    judge = found.loc[("a judge", "")]
+    assert (judge["verdicts"], judge["tied"], judge["abstained"], judge["calls"]) == (3, 1, 1, 6)
+    assert judge["price"] == pytest.approx(0.75)
+    assert found.loc[("human", "ann"), "verdicts"] == 1
+
+
+def test_an_empty_folder_has_no_verdicts(tmp_path):
+    assert batches.read(tmp_path).empty
+    assert batches.verify(tmp_path) == []
+    assert batches.write(batches.empty(), tmp_path) is None
+
+
+def test_an_empty_ledger_is_sound(ledger):
+    assert batches.unsound(ledger.everything()) == []
+    assert batches.unsound(batches.empty()) == []
