@@ -8,11 +8,19 @@ from collections.abc import Sequence
 class UserError(Exception):
     """What is wrong, where, and how to mend it, for a person. Printed without a traceback.
 
+    Args:
+        message: the whole of it, in plain English.
+        code: names the kind for programs and tests, `area.what`, e.g. `params.unknown_key`.
+
     Attributes:
         status: the word a stage leaves in `.work/<stage>.status.json`.
     """
 
     status = "bad_input"
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class ValidationFailed(UserError):
