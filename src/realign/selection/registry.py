@@ -6,10 +6,8 @@ function NAME. Files that begin with an underscore are not looked at.
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import keyword
-import pkgutil
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,9 +17,9 @@ from types import ModuleType
 
 import numpy as np
 
+from realign import discovery
 from realign.config.params import Select
 from realign.errors import UserError, listing
-from realign.selection import strategies as shipped
 from realign.selection.candidates import Candidates
 
 NEEDS = ("labels", "rewards", "seed")
@@ -78,8 +76,7 @@ class Strategy:
 
 @cache
 def _shipped() -> dict[str, Strategy]:
-    names = sorted(module.name for module in pkgutil.iter_modules(shipped.__path__))
-    modules = {name: importlib.import_module(f"{shipped.__name__}.{name}") for name in names}
+    modules = discovery.modules("realign.selection.strategies")
     return {name: _strategy(name, module, None) for name, module in modules.items()}
 
 
