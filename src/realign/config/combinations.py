@@ -153,11 +153,6 @@ def _train(p: Params, found: list[str]) -> None:
             "train.label_smoothing: TRL ignores it except with loss_type robust or exo_pair; set 0 or "
             "one of these"
         )
-    if p.train.checkpoint_every % p.train.log_every:
-        found.append(
-            "train.checkpoint_every: must be a multiple of train.log_every, or a resumed run's curve would "
-            "differ from that of a run that was never stopped"
-        )
     if "exo_pair" in p.train.loss_type and not p.train.label_smoothing:
         found.append("train.label_smoothing: exo_pair needs a value above 0")
 

@@ -287,7 +287,6 @@ class Train(Section):
     warmup_share: Annotated[float, Field(ge=0, lt=1)]
     max_length: Annotated[int, Field(ge=16)]
     checkpoint_every: Count
-    log_every: Count
     lora: Lora
 
 

@@ -292,10 +292,10 @@ LENGTHS = Table(
 )  # fmt: skip
 
 CURVE = Table(
-    "curve", "Training log, a row a logged step.", ("step",),
+    "curve", "Training log, a row a step.", ("step",),
     (
         Column("step", INT, "optimiser step"),
-        Column("loss", FLOAT, "training loss, mean since the row before"),
+        Column("loss", FLOAT, "training loss of this step"),
         Column("reward_margin", FLOAT, "beta included", nullable=True),
         Column("reward_accuracy", FLOAT, "share of pairs with a margin above 0", nullable=True),
         Column("learning_rate", FLOAT, "at this step"),

@@ -72,7 +72,7 @@ def train_dpo(
         warmup_steps=settings.warmup_share,
         max_length=settings.max_length,
         precompute_ref_log_probs=True,
-        logging_steps=settings.log_every,
+        logging_steps=1,
         save_steps=settings.checkpoint_every,
     )
     kind, options = DPOTrainer, {}

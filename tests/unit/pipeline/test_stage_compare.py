@@ -171,7 +171,7 @@ def stopped(*_):
 def trained(tables, found, answers, base, folder, item):
     mine = found.arm_picks.merge(pd.DataFrame([item]), on=list(Arm._fields))
     train = section(
-        "train", epochs=1.0, batch_size=8, checkpoint_every=1, log_every=1, learning_rate=0.01,
+        "train", epochs=1.0, batch_size=8, checkpoint_every=1, learning_rate=0.01,
         lora={"r": 2, "alpha": 4, "dropout": 0.0, "target_modules": "all-linear"},
     )  # fmt: skip
     inputs = arm.Inputs(

@@ -133,7 +133,7 @@ def preferences(tables):
 
 
 def train_settings(**changes):
-    figures = {"batch_size": 2, "epochs": 0.5, "checkpoint_every": 1, "log_every": 1, "learning_rate": 0.01,
+    figures = {"batch_size": 2, "epochs": 0.5, "checkpoint_every": 1, "learning_rate": 0.01,
                "warmup_share": 0.0, "max_length": 96}  # fmt: skip
     return section("train", **figures | changes)
 

@@ -23,7 +23,6 @@ SETTINGS = section(
     batch_size=2,
     epochs=1.0,
     checkpoint_every=2,
-    log_every=1,
     learning_rate=0.01,
     warmup_share=0.0,
     max_length=96,
@@ -47,7 +46,7 @@ def trained(tiny_folder, checkpoints, **changes):
 
 @pytest.fixture(scope="module")
 def runs(tiny_folder, tmp_path_factory):
-    """The same training twice, and once more from the checkpoint before the last step."""
+    """The same training twice, and once more from the checkpoint before the last step, saving at other steps."""
     home = tmp_path_factory.mktemp("dpo")
     found = {}
     for name in ("first", "again", "resumed"):
@@ -55,7 +54,7 @@ def runs(tiny_folder, tmp_path_factory):
         if name == "resumed":
             shutil.copytree(home / "first-checkpoints", checkpoints)
             assert last_checkpoint(checkpoints).endswith("checkpoint-2")
-        model, curve = trained(tiny_folder, checkpoints)
+        model, curve = trained(tiny_folder, checkpoints, checkpoint_every=1 if name == "resumed" else 2)
         save_adapter(model, home / name, SETTINGS, ids.folder_digest(tiny_folder))
         found[name] = home / name, curve
     return found

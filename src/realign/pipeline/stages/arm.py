@@ -87,7 +87,7 @@ def run(inputs: Inputs, settings: Settings, work: Work, item: Arm) -> Outputs:
         ids.digest(
             base,
             preferences.to_json(orient="split"),
-            settings.train.model_dump_json(),
+            settings.train.model_dump_json(exclude={"checkpoint_every"}),
             str(seed),
         )
     )

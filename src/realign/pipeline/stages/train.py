@@ -63,7 +63,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     fingerprint = ids.digest(
         base,
         preferences.to_json(orient="split"),
-        settings.train.model_dump_json(),
+        settings.train.model_dump_json(exclude={"checkpoint_every"}),
         str(settings.seed),
     )
     model, curve = train_dpo(
