@@ -11,12 +11,11 @@ import pandas as pd
 
 from flows import dvc_cli
 from realign.errors import LabelsMissing, UserError
-from realign.pipeline.runner import WORK
 from realign.store import artifacts, schemas
 from realign.store import ledger_batches as batches
 from realign.store.artifacts import ARTIFACTS
 from realign.store.ledger import Ledger
-from realign.store.work import Work
+from realign.store.work import WORK, Work
 
 _WAIT_SECONDS = 90 * 24 * 3600
 

@@ -16,11 +16,10 @@ from realign.errors import UserError
 from realign.labelers.base import Question
 from realign.labelers.check import check as measure
 from realign.models.embedders.texts import text_vectors
-from realign.pipeline.runner import WORK
 from realign.store import artifacts, schemas
 from realign.store import ledger_batches as batches
 from realign.store.artifacts import ARTIFACTS
-from realign.store.work import Work
+from realign.store.work import WORK, Work
 
 
 def run(root: Path, params: Params, data: Path, labeler: str | None) -> dict[str, Any]:

@@ -17,14 +17,14 @@ from realign.labelers.base import OUTCOMES
 from realign.labelers.llm_judge import docket
 from realign.labelers.llm_judge.budget import in_order
 from realign.labelers.llm_judge.purchase import judge
-from realign.pipeline.runner import WORK
-from realign.pipeline.stages import select, validate
+from realign.quality.pairs import passed
 from realign.selection import registry
+from realign.selection.select import select
 from realign.store import artifacts, schemas
 from realign.store import ledger_batches as batches
 from realign.store.artifacts import ARTIFACTS
 from realign.store.ledger import Ledger
-from realign.store.work import Work
+from realign.store.work import WORK, Work
 
 COLUMNS = (
     "strategy", "train pairs", "held-out pairs", "known", "calls", "tokens", "money",
@@ -105,8 +105,7 @@ def _pairs(root: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
         )
         if table is not None
     }
-    own = root / ARTIFACTS["strategies"].path
-    known, pilot = registry(own), _pilot(root)
+    known, pilot = registry(root / ARTIFACTS["strategies"].path), _pilot(root)
     there = (
         {"seed"} | ({"labels"} if len(pilot) else set()) | ({"rewards"} if len(tables["rewards"]) else set())
     )
@@ -121,17 +120,11 @@ def _pairs(root: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
         )
     with tempfile.TemporaryDirectory() as folder:
         work = Work(Path(folder) / WORK, "plan")  # a question leaves no gate report behind
-        picked = select.run(
-            select.Inputs(**tables, pilot=pilot, strategies=own),
-            select.Settings(params.seed, params.strategy, others, params.select),
-            work,
-        )
-        passed = validate.run(
-            validate.Inputs(tables["prompts"], tables["responses"], picked.pairs),
-            validate.Settings(params.validation),
-            work,
-        )
-    pairs = pd.concat([passed.validated_train, passed.validated_measure], ignore_index=True)
+        picked = select(
+            **tables, pilot=pilot, strategies=[params.strategy, *others], known=known, options=params.select,
+            seed=params.seed,
+        ).pairs  # fmt: skip
+        pairs = passed(picked, tables["responses"], tables["prompts"], params.validation, work).pairs
     return pairs, with_texts(pairs.drop_duplicates("pair_id"), tables["prompts"], tables["responses"])
 
 

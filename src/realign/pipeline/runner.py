@@ -35,7 +35,7 @@ from realign.config import environment, params, params_file
 from realign.errors import UserError
 from realign.store import artifacts
 from realign.store.artifacts import ARTIFACTS
-from realign.store.work import Tally, Work
+from realign.store.work import WORK, Tally, Work
 
 STAGES = (
     "prepare", "base", "generate", "embed", "rewards", "pilot", "select", "validate", "label", "train", "evaluate",
@@ -45,7 +45,6 @@ STAGES = (
 COMPARE = ("picks", "reference", "arm", "summary")
 """Stages of the equal-budget experiment, which has a pipeline of its own: compare/pipeline.yaml."""
 
-WORK = Path(".work")
 Item: TypeAlias = Any  # a stage's own NamedTuple; empty for a stage that runs once
 
 FILES = {

@@ -23,6 +23,7 @@ from realign.store.ids import digest, file_digest, folder_digest
 from realign.store.row_cache import RowCache
 from realign.store.schemas import QUARANTINE
 
+WORK = Path(".work")  # in the project's root
 _PACKAGE = Path(__file__).parents[1]
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit_builders import section
 
+from realign.data.prepare import normalised
 from realign.errors import UserError
 from realign.pipeline.stages import prepare
 from realign.store import artifacts, ids
@@ -358,10 +359,10 @@ def test_conversations_that_begin_alike_are_on_one_side(run):
 
 
 def test_near_copies_are_known_by_case_form_and_punctuation():
-    assert prepare.normalised("  Ｈello,  WORLD! ") == "hello world"
-    assert prepare.normalised("Straße") == prepare.normalised("STRASSE")
-    assert prepare.normalised("???") == "???"
-    assert prepare.normalised("??") != prepare.normalised("!!")
+    assert normalised("  Ｈello,  WORLD! ") == "hello world"
+    assert normalised("Straße") == normalised("STRASSE")
+    assert normalised("???") == "???"
+    assert normalised("??") != normalised("!!")
 
 
 def test_too_many_prompts_or_responses_are_left_out_by_hash(run):

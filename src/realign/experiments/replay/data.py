@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from realign.config.params import Params
+from realign.data.prepare import prepare
 from realign.errors import UserError
-from realign.pipeline.stages import prepare
 from realign.store import schemas
-from realign.store.work import Work
 
 NOBODY = "none"
 CLIP = 1e-5  # scores in [0, 1] are compared in logits; 0 and 1 have none
@@ -48,24 +47,22 @@ class Scored:
         return np.unique(self.responses["prompt_id"].to_numpy(dtype=str))
 
 
-def read(path: Path, params: Params, work: Work, annotator: str | None, second: str | None) -> Scored:
+def read(path: Path, params: Params, annotator: str | None, second: str | None) -> Scored:
     """Read a file of the `multi` shape, as the prepare stage does.
 
     Args:
         path: JSON lines, plain or .gz.
         params: of the project; prepare's limits on characters and bad rows apply.
-        work: a corner of `.work/`.
         annotator: whose scores label; None for 'score', or the only one.
         second: whose scores check the labels; None for the only other one, NOBODY for none.
 
     Raises:
         UserError: the file cannot be used, or there is no such annotator.
     """
-    raw = prepare.Inputs(path)
     options = params.prepare.model_copy(
         update={"source": "multi", "path": str(path), "max_prompts": None, "max_responses": 1_000_000}
     )
-    tables = prepare.run(raw, prepare.Settings(params.seed, options), work)
+    tables = prepare(path, options, params.seed)
     scores = tables.scores.pivot(index="response_id", columns="annotator", values="score")
     annotator, checker = _annotators(scores, path.name, annotator, second)
     given = tables.given[tables.given["response_id"].isin(scores.index[scores[annotator].notna()])]
@@ -80,7 +77,7 @@ def read(path: Path, params: Params, work: Work, annotator: str | None, second: 
         finish="given",
         tokens=[max(1, len(text.split())) for text in used["text"]],
     )[schemas.RESPONSES.names]
-    aside = tables.quarantine_prepare.groupby("reason").size().to_dict()
+    aside = tables.quarantine.frame().groupby("reason").size().to_dict()
     aside["no_score"] = len(tables.given) - len(given)
     aside["alone_in_its_prompt"] = len(given) - len(used)
     known = scores.loc[responses["response_id"]]

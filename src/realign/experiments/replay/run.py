@@ -17,10 +17,9 @@ from realign.experiments.replay.conclusion import verdict
 from realign.experiments.replay.data import Scored, read
 from realign.experiments.replay.draws import BASELINE, BINS, Plan, Replayed, needs, replay
 from realign.experiments.replay.vectors import embeddings, source
-from realign.pipeline.runner import WORK
 from realign.selection import MIX, Strategy, named, pilot_problem, registry
 from realign.store.artifacts import ARTIFACTS
-from realign.store.work import Work
+from realign.store.work import WORK, Work
 
 TEMPERATURES = (0.25, 0.5, 1.0)  # in units of the mean |gap| of two responses to a prompt
 
@@ -81,7 +80,7 @@ def run(root: Path, params: Params, asked: Request) -> dict[str, Any]:
         )
     names = (BASELINE, *(name for name in dict.fromkeys(names) if name != BASELINE))
     options = _options(params.select, asked, known)
-    data = read(asked.data, params, work, asked.annotator, asked.second)
+    data = read(asked.data, params, asked.annotator, asked.second)
     origin = source(root, params, asked.encoder)
     vectors = embeddings(data.responses, origin, work)
     data = _with_direction(data, set(vectors["response_id"]))

@@ -8,9 +8,8 @@ from typing import Any
 import pandas as pd
 
 from realign.config.params import Validate
-from realign.quality import frames, gate, suites
-from realign.store import schemas
-from realign.store.work import Quarantine, Tally, Work
+from realign.quality.pairs import passed
+from realign.store.work import Tally, Work
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """What validate is told."""
+    """The parameters that validate reads."""
 
     validate: Validate
 
@@ -41,24 +40,13 @@ class Outputs:
 
 
 def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
-    """Set bad pairs aside; refuse the table if too much is wrong with what would be trained on.
+    """See realign.quality.pairs.
 
     Raises:
         ValidationFailed: names the expectation, the figure and the first rows.
     """
-    pairs = inputs.pairs.reset_index(drop=True)
-    columns = frames.pairs(pairs, inputs.responses, inputs.prompts)
-    binding = pairs["purpose"] != "audit"
-    verdict = gate.check(columns, suites.pairs(settings.validate, int(binding.sum())), binding, work)
-    reasons = columns["row_id"].map(verdict.failed)
-    quarantine = Quarantine()
-    for name, reason in zip(columns["row_id"][reasons.notna()], reasons.dropna(), strict=True):
-        quarantine.add("pair", str(name), str(reason))
-    kept = pairs[reasons.isna()][schemas.PAIRS.names]
+    found = passed(inputs.pairs, inputs.responses, inputs.prompts, settings.validate, work)
+    train = found.pairs["purpose"] == "train"
     return Outputs(
-        kept[kept["purpose"] == "train"],
-        kept[kept["purpose"] != "train"],
-        verdict.summary,
-        quarantine.frame(),
-        quarantine.tally({"pair": len(pairs)}, {"pair": len(kept)}),
+        found.pairs[train], found.pairs[~train], found.summary, found.quarantine.frame(), found.tally
     )

@@ -17,7 +17,6 @@ from realign.experiments.replay.run import Request, run, shown
 from realign.models.embedders import packaged as packages
 from realign.report import replay_page
 from realign.selection import registry
-from realign.store.work import Work
 
 PARAMS = params_file.check(raw_params())
 
@@ -78,17 +77,15 @@ def test_embeddings_are_computed_once(project, monkeypatch):
     assert run(project, PARAMS, asked(path)) == first
 
 
-def read(path, folder, **who):
-    return reading.read(
-        path, PARAMS, Work(folder / ".work", "replay"), **({"annotator": None, "second": None} | who)
-    )
+def read(path, **who):
+    return reading.read(path, PARAMS, **({"annotator": None, "second": None} | who))
 
 
 def test_annotators_are_found_or_asked_for(tmp_path):
     path = write(tmp_path / "x.jsonl.gz", annotators=("score", "gpt"))
-    found = read(path, tmp_path)
+    found = read(path)
     assert (found.annotator, found.checker) == ("score", "gpt")
-    assert read(path, tmp_path, second="none").second is None
+    assert read(path, second="none").second is None
     three = write(tmp_path / "y.jsonl.gz", annotators=("a", "b", "c"))
     for who, words in (
         ({}, r"several annotators scored it \(a, b, c\).*--annotator"),
@@ -97,9 +94,9 @@ def test_annotators_are_found_or_asked_for(tmp_path):
         ({"annotator": "a", "second": "a"}, "must be another's"),
     ):
         with pytest.raises(UserError, match=words):
-            read(three, tmp_path, **who)
+            read(three, **who)
     with pytest.raises(UserError, match="no response has a score"):
-        read(write(tmp_path / "z.jsonl.gz", annotators=()), tmp_path)
+        read(write(tmp_path / "z.jsonl.gz", annotators=()))
 
 
 def test_one_annotator_under_two_names_is_no_second_opinion():
@@ -116,7 +113,7 @@ def test_scores_between_0_and_1_compare_in_logits_and_tie_as_they_came(tmp_path)
         "responses": [{"text": t, "score": s} for t, s in zip("abcd", (0.0, 1e-6, 0.5, 1.0), strict=True)],
     }
     (tmp_path / "p.jsonl").write_text(json.dumps(rows) + "\n")
-    found = read(tmp_path / "p.jsonl", tmp_path)
+    found = read(tmp_path / "p.jsonl")
     assert found.scale == "logit"
     assert sorted(found.quality.round(2)) == [-11.51, -11.51, 0.0, 11.51]
     assert sorted(found.score) == [0.0, 1e-6, 0.5, 1.0]
