@@ -5,7 +5,8 @@ import shutil
 
 import pandas as pd
 import pytest
-from unit_builders import ROOT, section
+from stage_builders import settings
+from unit_builders import ROOT
 
 from realign.config import params_file
 from realign.config.params import Arm
@@ -140,14 +141,8 @@ def test_every_stage_says_what_it_reads_and_writes():
 
 def test_a_judge_on_a_hub_may_be_asked_for_too():
     named = {"name": "owner/name", "revision": "abc"}
-    settings = stage.module("evaluate").Settings(
-        7,
-        section("generate"),
-        section("embed"),
-        section("label", labeler="scores", reward_model=named),
-        section("evaluate", judge="reward_model"),
-    )
-    assert stage._asks_hub(settings)
+    changes = {"label.labeler": "scores", "label.reward_model": named, "evaluate.judge": "reward_model"}
+    assert stage._asks_hub(settings("evaluate", changes))
 
 
 @pytest.mark.parametrize("wanted", ["0", None])

@@ -1,48 +1,31 @@
 """picks, reference, arm and summary: the same labels and luck for every arm, only the picks differ."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
-from unit_builders import section, world
+from stage_builders import run as run_stage
+from stage_builders import under
+from unit_builders import world
 
 from realign.config import params
 from realign.config.params import Arm
 from realign.errors import UserError
 from realign.evaluation import held_out
-from realign.pipeline.stages import arm, picks, reference, summary
-from realign.store import artifacts, schemas
-from realign.store.work import Work
 from realign.training import common
 
-LIMITS = section("validate", min_rows=2, max_length_ratio=2.0, near_duplicate=1.0)
-GENERATE = section("generate", max_new_tokens=8, tokens_per_batch=500)
-EMBED = section("embed", max_tokens=64, tokens_per_batch=500)
+LIMITS = under("validate", min_rows=2, max_length_ratio=2.0, near_duplicate=1.0)
+SIZES = under("generate", max_new_tokens=8, tokens_per_batch=500) | under(
+    "embed", max_tokens=64, tokens_per_batch=500
+)
+GRID = under("compare", strategies=["easy", "margin", "random"], budgets=[12, 24], seeds=[1, 2], pilot=10)
+# Counting, margin would learn this world by heart and pick pairs that the gate drops: the most unlike in length.
+COUNTS_NOTHING = {"select.text_features": False}
 
 
-NO_REWARDS = pd.DataFrame(columns=schemas.REWARDS.names)
-
-
-def bought(tables, folder, rewards=NO_REWARDS, select=None, **options):
-    told = {"strategies": ["easy", "margin", "random"], "budgets": [12, 24], "seeds": [1, 2], "pilot": 10}
-    inputs = picks.Inputs(
-        tables.prompts, tables.responses, tables.embeddings, rewards, tables.scores, folder / "base",
-        folder / "people", folder / "strategies", Path(params.NO_FILE), folder / "rubric.md",
-    )  # fmt: skip
-    settings = picks.Settings(
-        7,
-        EMBED,
-        # Counting, margin would learn this world by heart and pick pairs that the gate drops: the most unlike in length.
-        section("select", **({"text_features": False} | (select or {}))),
-        LIMITS,
-        section("label"),
-        section("compare", **(told | options)),
-    )
-    found = picks.run(inputs, settings, Work(folder, "picks"))
-    artifacts.conform(found.arm_picks, schemas.ARM_PICKS, "arm_picks")
-    artifacts.conform(found.held_out, schemas.HELD_OUT, "held_out")
-    return found
+def bought(tables, folder, changes=None, rewards=None, **grid):
+    changes = SIZES | LIMITS | COUNTS_NOTHING | GRID | under("compare", **grid) | (changes or {})
+    given = {} if rewards is None else {"rewards": rewards}
+    return run_stage("picks", tables, folder, changes, **given)
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +71,9 @@ def test_who_learns_pays_for_its_pilot_of_at_most_half(found):
 
 
 def test_a_pilot_in_rounds_is_a_part_of_a_larger_one_and_has_the_verdicts_of_all(tables, found, tmp_path):
-    options = {"by": "margin", "round": 5}
+    options = under("select", pilot={"by": "margin", "round": 5})
     more = {"strategies": ["margin", "random"], "budgets": [20, 30], "pilot": 12}
-    each = parts(bought(tables, tmp_path, select={"pilot": options}, **more))
+    each = parts(bought(tables, tmp_path, options, **more))
     pilots = {b: each[Arm("margin", b, 1)].query("pilot")["pair_id"].tolist() for b in (20, 30)}
     assert pilots[20] == pilots[30][:10] and len(pilots[30]) == 12
     chance = parts(found)[Arm("margin", 20, 1)].query("pilot")["pair_id"].tolist()
@@ -143,8 +126,8 @@ def test_arms_that_pick_by_rewards_buy_the_largest_gaps(tables, tmp_path):
     )
     table = pd.DataFrame({"response_id": reward.index, "reward": reward.to_numpy()})
     told = {"strategies": ["implicit_margin", "random"], "budgets": [12], "seeds": [1]}
-    how = {"implicit": {"reward": "base", "adapter": params.NO_FILE}}
-    each = parts(bought(tables, tmp_path, table, how, **told))
+    how = under("select", implicit={"reward": "base", "adapter": params.NO_FILE})
+    each = parts(bought(tables, tmp_path, how, table, **told))
     gaps = {
         arm.strategy: np.abs(reward[part["response_a"]].to_numpy() - reward[part["response_b"]].to_numpy())
         for arm, part in each.items()
@@ -155,13 +138,10 @@ def test_arms_that_pick_by_rewards_buy_the_largest_gaps(tables, tmp_path):
 
 @pytest.fixture(scope="module")
 def answers(tables, tiny_folder, tmp_path_factory):
-    settings = reference.Settings(7, GENERATE, EMBED, section("label"), section("evaluate"), 2)
-    inputs = reference.Inputs(tables.prompts, tables.scores, tables.embeddings, tiny_folder)
-    found = reference.run(
-        inputs, settings, Work(tmp_path_factory.mktemp("reference"), "reference")
+    folder = tmp_path_factory.mktemp("reference")
+    return run_stage(
+        "reference", tables, folder, SIZES | {"compare.samples": 2}, base=tiny_folder
     ).base_answers
-    artifacts.conform(found, schemas.BASE_ANSWERS, "base_answers")
-    return found
 
 
 def stopped(*_):
@@ -170,25 +150,14 @@ def stopped(*_):
 
 def trained(tables, found, answers, base, folder, item):
     mine = found.arm_picks.merge(pd.DataFrame([item]), on=list(Arm._fields))
-    train = section(
+    train = under(
         "train", epochs=1.0, batch_size=8, checkpoint_every=1, learning_rate=0.01,
         lora={"r": 2, "alpha": 4, "dropout": 0.0, "target_modules": "all-linear"},
     )  # fmt: skip
-    inputs = arm.Inputs(
-        tables.prompts,
-        tables.responses,
-        tables.embeddings,
-        tables.scores,
-        base,
-        mine,
-        found.held_out,
-        answers,
-    )
-    settings = arm.Settings(7, GENERATE, EMBED, section("label"), train, section("evaluate"), 2)
-    outputs = arm.run(inputs, settings, Work(folder, "arm", "-".join(map(str, item))), item)
-    artifacts.conform(outputs.arm_answers, schemas.ARM_ANSWERS, "arm_answers")
-    artifacts.conform(outputs.arm_margins, schemas.ARM_MARGINS, "arm_margins")
-    return outputs
+    return run_stage(
+        "arm", tables, folder, SIZES | train | {"compare.samples": 2}, item=item,
+        base=base, arm_picks=mine, held_out=found.held_out, base_answers=answers,
+    )  # fmt: skip
 
 
 def test_arms_are_measured_on_the_same_and_compared(
@@ -218,13 +187,11 @@ def test_arms_are_measured_on_the_same_and_compared(
     pd.testing.assert_frame_equal(again.arm_answers, each[0].arm_answers)
     pd.testing.assert_frame_equal(again.arm_margins, each[0].arm_margins)
 
-    inputs = summary.Inputs(
-        found.arm_picks.merge(pd.DataFrame(arms), on=list(Arm._fields)),
-        pd.concat([outputs.arm_answers for outputs in each]),
-        pd.concat([outputs.arm_margins for outputs in each]),
-    )
-    options = section("compare", strategies=["easy", "random"], budgets=[20], seeds=[1, 2])
-    whole = summary.run(inputs, summary.Settings(7, section("evaluate"), options), Work(tmp_path, "summary"))
-    artifacts.conform(whole.plot_arms, schemas.ARM_FIGURES, "plot_arms")
+    whole = run_stage(
+        "summary", None, tmp_path, under("compare", strategies=["easy", "random"], budgets=[20], seeds=[1, 2]),
+        arm_picks=found.arm_picks.merge(pd.DataFrame(arms), on=list(Arm._fields)),
+        arm_answers=pd.concat([outputs.arm_answers for outputs in each]),
+        arm_margins=pd.concat([outputs.arm_margins for outputs in each]),
+    )  # fmt: skip
     assert whole.comparison["strategies"] == ["random", "easy"]
     assert whole.comparison_page.startswith("<!doctype html>")

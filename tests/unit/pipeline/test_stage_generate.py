@@ -3,18 +3,17 @@
 import numpy as np
 import pandas as pd
 import pytest
-from unit_builders import section, world
+from stage_builders import run as run_stage
+from stage_builders import under
+from unit_builders import world
 
 from realign.errors import UserError, ValidationFailed
 from realign.models.embedders import encoder
-from realign.pipeline.stages import embed, generate
+from realign.pipeline.stages import generate
 from realign.quality import gate
-from realign.store import artifacts, ids, schemas
-from realign.store.work import Work
+from realign.store import ids
 
-LIMITS = section(
-    "validate", min_rows=1, max_share_dropped=1.0, max_share_truncated=1.0, max_share_refusals=1.0
-)
+LIMITS = under("validate", min_rows=1, max_share_dropped=1.0, max_share_truncated=1.0, max_share_refusals=1.0)
 
 
 @pytest.fixture
@@ -25,15 +24,8 @@ def open_gate(monkeypatch):
 
 def run(tables, base, folder, limits=LIMITS, seed=7, **options):
     options = {"k": 3, "max_new_tokens": 8, "tokens_per_batch": 300, "max_prompt_tokens": 96, **options}
-    found = generate.run(
-        generate.Inputs(tables.prompts, tables.given, base),
-        generate.Settings(seed, section("generate", **options), limits),
-        Work(folder, "generate"),
-    )
-    found.tally_generate.check(found.quarantine_generate)
-    artifacts.conform(found.responses, schemas.RESPONSES, "responses")
-    artifacts.conform(found.quarantine_generate, schemas.QUARANTINE, "quarantine")
-    return found
+    changes = {"seed": seed, **limits, **under("generate", **options)}
+    return run_stage("generate", tables, folder, changes, base=base)
 
 
 def test_k_samples_a_prompt_each_with_its_length_and_end(tiny_folder, tmp_path, open_gate):
@@ -134,7 +126,7 @@ def test_the_gate_stands_here(tiny_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(gate, "_publish", lambda context, work: None)
     tables = world(train=3, held_out=0)
     tables.given["text"] = "I'm sorry, but " + tables.given["text"]
-    strict = LIMITS.model_copy(update={"max_share_refusals": 0.5})
+    strict = LIMITS | {"validate.max_share_refusals": 0.5}
     with pytest.raises(ValidationFailed, match=r"the responses gate refused(?s:.*)refusals: .*found 1\.0"):
         run(tables, tiny_folder, tmp_path / ".work", limits=strict, mode="given")
 
@@ -150,10 +142,7 @@ def test_without_a_fitting_prompt_or_a_response_the_mend_is_named(tiny_folder, t
 
 def embedded(tables, base, folder, **options):
     options = {"max_tokens": 32, "tokens_per_batch": 300, **options}
-    settings = embed.Settings(section("embed", **options))
-    found = embed.run(embed.Inputs(tables.responses, base), settings, Work(folder, "embed")).embeddings
-    artifacts.conform(found, schemas.EMBEDDINGS, "embeddings")
-    return found
+    return run_stage("embed", tables, folder, under("embed", **options), base=base).embeddings
 
 
 def test_each_text_is_embedded_once_ever(tiny_folder, tmp_path, monkeypatch):

@@ -5,20 +5,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from unit_builders import section, verdicts, vote, world
+from stage_builders import run as run_stage
+from stage_builders import under
+from unit_builders import verdicts, vote, world
 
-from realign.config import params
 from realign.errors import LabelsMissing, ValidationFailed
 from realign.labelers.base import ABSTAINED, OVER_BUDGET, Verdicts
 from realign.labelers.registry import LABELERS
-from realign.pipeline.stages import label, select, validate
 from realign.quality import gate
-from realign.store import artifacts, ids, schemas
+from realign.store import ids
 from realign.store import ledger_batches as batches
-from realign.store.artifacts import ARTIFACTS
-from realign.store.work import Work
 
-LIMITS = section(
+LIMITS = under(
     "validate",
     min_rows=2,
     max_length_ratio=3.0,
@@ -43,50 +41,19 @@ def open_gate(monkeypatch):
 
 
 def picked(tables, audit=("hard", "random")):
-    settings = select.Settings(7, "easy", list(audit), section("select"))
-    inputs = select.Inputs(
-        tables.prompts,
-        tables.responses,
-        tables.embeddings,
-        pd.DataFrame(columns=schemas.REWARDS.names),
-        pd.DataFrame(columns=schemas.PILOT.names),
-        Path("none"),
-    )
-    return select.run(inputs, settings, Work(None, "select")).pairs
+    return run_stage("select", tables, Path("none"), {"strategy": "easy", "audit": list(audit)}).pairs
 
 
-def validated(tables, pairs, folder, limits=LIMITS):
-    found = validate.run(
-        validate.Inputs(tables.prompts, tables.responses, pairs),
-        validate.Settings(limits),
-        Work(folder, "validate"),
-    )
-    found.tally_validate.check(found.quarantine_validate)
-    return found
+def validated(tables, pairs, folder):
+    return run_stage("validate", tables, folder, LIMITS, pairs=pairs)
 
 
-def labeled(tables, pairs, folder, seed=7, known_pairs=Path(params.NO_FILE), **settings):
+def labeled(tables, pairs, folder, **settings):
     is_train = pairs["purpose"] == "train"
-    found = label.run(
-        label.Inputs(
-            prompts=tables.prompts,
-            responses=tables.responses,
-            embeddings=tables.embeddings,
-            scores=tables.scores,
-            validated_train=pairs[is_train],
-            validated_measure=pairs[~is_train],
-            base=folder / "base",
-            people=folder / "votes",
-            known_pairs=known_pairs,
-            rubric=folder / "rubric.md",
-        ),
-        label.Settings(seed, section("embed"), section("label", **settings), LIMITS),
-        Work(folder, "label"),
-    )
-    found.tally_label.check(found.quarantine_label)
-    for name in ("labels", "preferences", "plot_lengths", "quarantine_label"):
-        artifacts.conform(getattr(found, name), ARTIFACTS[name].table, name)
-    return found
+    return run_stage(
+        "label", tables, folder, LIMITS | under("label", **settings),
+        validated_train=pairs[is_train], validated_measure=pairs[~is_train], people=folder / "votes",
+    )  # fmt: skip
 
 
 def test_good_pairs_are_parted_by_purpose_and_bad_ones_set_aside(tmp_path, real_gate):

@@ -1,33 +1,22 @@
 """pilot: random pairs labeled first; the same labeler says the same of them later."""
 
-from pathlib import Path
-
-import pandas as pd
 import pytest
-from unit_builders import section, world
+from stage_builders import run as run_stage
+from stage_builders import under
+from unit_builders import world
 
-from realign.config import params
 from realign.errors import LabelsMissing, UserError
 from realign.labelers.registry import LABELERS
-from realign.pipeline.stages import label, pilot, select, validate
-from realign.store import artifacts, ids, schemas
-from realign.store.work import Work
+from realign.store import ids
 
-LIMITS = section("validate", min_rows=2, max_length_ratio=3.0, near_duplicate=1.0, max_share_dropped=0.9)
+LIMITS = under("validate", min_rows=2, max_length_ratio=3.0, near_duplicate=1.0, max_share_dropped=0.9)
 
 
 @pytest.fixture
 def run(tmp_path):
     def go(tables, prompts=10, seed=7, limits=LIMITS, **how):
-        inputs = pilot.Inputs(
-            tables.prompts, tables.responses, tables.embeddings, tables.scores, tmp_path / "base",
-            tmp_path / "people", tmp_path / "strategies", Path(params.NO_FILE), tmp_path / "rubric.md",
-        )  # fmt: skip
-        options = section("select", pilot={"prompts": prompts, **how})
-        settings = pilot.Settings(seed, section("embed"), options, limits, section("label"))
-        found = pilot.run(inputs, settings, Work(tmp_path, "pilot")).pilot
-        artifacts.conform(found, schemas.PILOT, "pilot")
-        return found
+        changes = {"seed": seed, **limits, **under("select", pilot={"prompts": prompts, **how})}
+        return run_stage("pilot", tables, tmp_path, changes).pilot
 
     return go
 
@@ -39,7 +28,7 @@ def test_without_a_pilot_there_is_an_empty_table_and_nobody_is_asked(run, monkey
 
 def test_a_pilot_takes_one_sound_pair_of_so_many_train_prompts(run):
     tables = world(train=40)
-    found = run(tables, 15, limits=LIMITS.model_copy(update={"max_length_ratio": 2.0}))
+    found = run(tables, 15, limits=LIMITS | {"validate.max_length_ratio": 2.0})
     train = set(tables.prompts.query("split == 'train'")["prompt_id"])
     assert len(found) == 15 and found["prompt_id"].is_unique and set(found["prompt_id"]) <= train
     tokens = tables.responses.set_index("response_id")["tokens"]
@@ -112,26 +101,15 @@ def test_a_pilot_that_leaves_no_prompt_is_refused(run):
 def test_pilot_pairs_are_trained_on_with_the_verdicts_that_they_had(run, tmp_path):
     tables = world(train=40)
     first = run(tables, 15)
-    none = pd.DataFrame(columns=schemas.REWARDS.names)
-    inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings, none, first, tmp_path / "own")
-    options = section("select", budget=25)
-    pairs = select.run(inputs, select.Settings(7, "margin", [], options), Work(tmp_path, "select")).pairs
+    picking = {"strategy": "margin", "audit": [], "select.budget": 25}
+    pairs = run_stage("select", tables, tmp_path, picking, pilot=first).pairs
     mine = pairs[pairs["purpose"] == "train"]
     assert len(mine) == 25 and set(first["pair_id"]) < set(mine["pair_id"])
-    passed = validate.run(
-        validate.Inputs(tables.prompts, tables.responses, pairs),
-        validate.Settings(LIMITS),
-        Work(tmp_path, "validate"),
-    )
+    passed = run_stage("validate", tables, tmp_path, LIMITS, pairs=pairs)
     assert set(first["pair_id"]) <= set(passed.validated_train["pair_id"])
-    labels = label.run(
-        label.Inputs(
-            tables.prompts, tables.responses, tables.embeddings, tables.scores, passed.validated_train,
-            passed.validated_measure, tmp_path / "base", tmp_path / "people", Path(params.NO_FILE),
-            tmp_path / "rubric.md",
-        ),
-        label.Settings(7, section("embed"), section("label"), LIMITS.model_copy(update={"max_length_confound": 1.0})),
-        Work(tmp_path, "label"),
+    labels = run_stage(
+        "label", tables, tmp_path, LIMITS | {"validate.max_length_confound": 1.0},
+        validated_train=passed.validated_train, validated_measure=passed.validated_measure,
     ).labels  # fmt: skip
     later = labels.set_index("pair_id").loc[first["pair_id"]]
     assert later["winner"].tolist() == first["winner"].tolist()

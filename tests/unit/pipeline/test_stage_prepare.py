@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit_builders import section
+from stage_builders import run as run_stage
+from stage_builders import under
 
 from realign.data.prepare import normalised
 from realign.errors import UserError
 from realign.pipeline.stages import prepare
 from realign.store import artifacts, ids
 from realign.store.artifacts import ARTIFACTS
-from realign.store.work import Work
 
 TABLES = ("prompts", "given", "scores", "quarantine_prepare")
 GOOD = {"prompt": "good?", "responses": [{"text": "yes"}, {"text": "no"}]}
@@ -39,14 +39,8 @@ def as_bytes(rows):
 
 
 def outcome(path, source, seed=7, **options):
-    settings = section(
-        "prepare", **{"source": source, "path": str(path), "max_share_dropped": 1.0, **options}
-    )
-    found = prepare.run(prepare.Inputs(path), prepare.Settings(seed, settings), Work(path.parent, "prepare"))
-    found.tally_prepare.check(found.quarantine_prepare)
-    for table in TABLES:
-        artifacts.conform(getattr(found, table), ARTIFACTS[table].table, table)
-    return found
+    changes = {"source": source, "path": str(path), "max_share_dropped": 1.0, **options}
+    return run_stage("prepare", None, path.parent, {"seed": seed, **under("prepare", **changes)}, raw=path)
 
 
 def reasons(found, unit="response"):

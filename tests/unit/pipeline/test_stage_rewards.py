@@ -7,14 +7,13 @@ import sqlite3
 import numpy as np
 import pytest
 import torch
+from stage_builders import run as run_stage
+from stage_builders import under
 from unit_builders import section, world
 
-from realign.config.params import Implicit
 from realign.errors import UserError
 from realign.models import logprobs
-from realign.pipeline.stages import rewards
 from realign.store import artifacts, ids, schemas
-from realign.store.work import Work
 from realign.training.dpo import save_adapter
 
 
@@ -47,12 +46,8 @@ def copied(adapter, tmp_path):
 
 
 def found(tables, base, earlier, reward, folder, tokens_per_batch=500):
-    settings = rewards.Settings(
-        section("generate", tokens_per_batch=tokens_per_batch),
-        Implicit(reward=reward, adapter="models/earlier"),
-    )
-    inputs = rewards.Inputs(tables.prompts, tables.responses, base, earlier)
-    table = rewards.run(inputs, settings, Work(folder, "rewards")).rewards
+    changes = {"generate.tokens_per_batch": tokens_per_batch, **under("select.implicit", reward=reward)}
+    table = run_stage("rewards", tables, folder, changes, base=base, earlier=earlier).rewards
     return artifacts.conform(table, schemas.REWARDS, "rewards").to_pandas().set_index("response_id")
 
 

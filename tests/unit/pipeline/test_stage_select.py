@@ -1,37 +1,26 @@
 """select: each strategy's pairs of the train prompts, a random pair of each held-out one."""
 
-from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
-from unit_builders import section, shuffled, world
+from stage_builders import run as run_stage
+from unit_builders import shuffled, world
 
 from realign.data.text_features import TEXT_FEATURES, text_features
 from realign.errors import UserError
 from realign.models import reward_head as pairwise
-from realign.pipeline.stages import select
 from realign.selection.labeled_pairs import labeled_pairs
 from realign.selection.vectors import directions
 from realign.store import artifacts, ids, schemas
-from realign.store.work import Work
-
-NO_PILOT = pd.DataFrame(columns=schemas.PILOT.names)
-NO_REWARDS = pd.DataFrame(columns=schemas.REWARDS.names)
 
 
 @pytest.fixture
 def run(tmp_path):
     def go(tables, strategy="easy", audit=("hard", "random"), budget=None, seed=7):
-        settings = select.Settings(seed, strategy, list(audit), section("select", budget=budget))
-        own = tmp_path / "strategies"
-        inputs = select.Inputs(tables.prompts, tables.responses, tables.embeddings, NO_REWARDS, NO_PILOT, own)
-        found = select.run(inputs, settings, Work(tmp_path, "select"))
-        found.tally_select.check(found.quarantine_select)
-        artifacts.conform(found.pairs, schemas.PAIRS, "pairs")
-        artifacts.conform(found.plot_similarity, schemas.HISTOGRAM, "histogram")
-        return found
+        changes = {"seed": seed, "strategy": strategy, "audit": list(audit), "select.budget": budget}
+        return run_stage("select", tables, tmp_path, changes)
 
     return go
 
@@ -160,16 +149,11 @@ def piloted(tables):
 @pytest.mark.parametrize("counted", [True, False])
 def test_a_pilot_teaches_and_every_pair_says_what_the_head_predicts(counted, tmp_path):
     tables = world(train=30)
-    inputs = select.Inputs(
-        tables.prompts, tables.responses, tables.embeddings, NO_REWARDS, NO_PILOT, tmp_path
-    )
-    settings = select.Settings(7, "margin", ["random"], section("select", text_features=counted))
-    work = Work(tmp_path, "select")
+    changes = {"strategy": "margin", "audit": ["random"], "select.text_features": counted}
     with pytest.raises(UserError, match=r"select\.pilot\.prompts"):
-        select.run(inputs, settings, work)
+        run_stage("select", tables, tmp_path, changes)
     pilot = piloted(tables)
-    found = select.run(replace(inputs, pilot=pilot), settings, work).pairs
-    artifacts.conform(found, schemas.PAIRS, "pairs")
+    found = run_stage("select", tables, tmp_path, changes, pilot=pilot).pairs
     assert found["predicted_gap"].notna().all()
     best = found.query("strategy == 'margin'")["predicted_gap"].abs()
     assert best.mean() > found.query("purpose == 'audit'")["predicted_gap"].abs().mean()
@@ -188,7 +172,7 @@ def test_a_pilot_teaches_and_every_pair_says_what_the_head_predicts(counted, tmp
     head = pairwise.cross_fit(*lessons_of, taught.target, taught.prompt_ids, columns=kinds)
     expected = head.gap(*sides, found["prompt_id"].to_numpy())
     np.testing.assert_allclose(found["predicted_gap"], expected, atol=2e-6)
-    same = select.run(replace(inputs, pilot=shuffled(pilot)), settings, work).pairs
+    same = run_stage("select", tables, tmp_path, changes, pilot=shuffled(pilot)).pairs
     swapped = tables.responses["response_id"].isin(found["response_a"])
     assert swapped.any()  # and a gap of a pair shown the other way round has the other sign
     mine = found[found["strategy"] == "margin"]
@@ -203,12 +187,10 @@ def test_without_a_pilot_nothing_is_predicted(run):
 
 def test_choices_are_numbered_and_held_out_prompts_keep_one_pair(tmp_path):
     tables = world()
-    options = section("select", pairs_per_prompt=2, mix={"easy": 0.5, "hard": 0.5})
-    inputs = select.Inputs(
-        tables.prompts, tables.responses, tables.embeddings, NO_REWARDS, NO_PILOT, tmp_path
-    )
-    found = select.run(inputs, select.Settings(7, "hard", ["mix"], options), Work(tmp_path, "select")).pairs
-    artifacts.conform(found, schemas.PAIRS, "pairs")
+    changes = {
+        "strategy": "hard", "audit": ["mix"], "select.pairs_per_prompt": 2, "select.mix": {"easy": 0.5, "hard": 0.5},
+    }  # fmt: skip
+    found = run_stage("select", tables, tmp_path, changes).pairs
     hard = found.query("strategy == 'hard'")
     assert hard.groupby("prompt_id")["choice"].apply(sorted).tolist() == [[1, 2]] * 8
     assert (hard["rank"] == 7 - hard["choice"]).all()
@@ -221,10 +203,7 @@ def test_a_teams_own_strategy_is_run_like_any_other(tmp_path):
     (tmp_path / "middle.py").write_text(
         "import numpy as np\ndef middle(pool):\n    return abs(pool.similarity - np.median(pool.similarity))\n"
     )
-    inputs = select.Inputs(
-        tables.prompts, tables.responses, tables.embeddings, NO_REWARDS, NO_PILOT, tmp_path
-    )
-    found = select.run(inputs, select.Settings(7, "middle", [], section("select")), Work(tmp_path, "select"))
+    found = run_stage("select", tables, tmp_path, {"strategy": "middle", "audit": []}, strategies=tmp_path)
     assert len(found.pairs.query("purpose == 'train' and strategy == 'middle'")) == 8
 
 
@@ -236,11 +215,8 @@ def test_the_policys_own_rewards_say_which_gap_is_largest_and_which_is_smallest(
     reward = pd.Series(random.normal(size=len(mine)), index=mine["response_id"].to_numpy())
     table = pd.DataFrame({"response_id": reward.index, "reward": reward.to_numpy()})
     table = table.assign(policy_logprob=None, reference_logprob=0.0, tokens=1)
-    inputs = select.Inputs(
-        tables.prompts, tables.responses, tables.embeddings, shuffled(table), NO_PILOT, tmp_path
-    )
-    settings = select.Settings(7, "implicit_margin", ["implicit_margin_small"], section("select"))
-    found = select.run(inputs, settings, Work(tmp_path, "select")).pairs
+    changes = {"strategy": "implicit_margin", "audit": ["implicit_margin_small"]}
+    found = run_stage("select", tables, tmp_path, changes, rewards=shuffled(table)).pairs
     for name, pick in (("implicit_margin", max), ("implicit_margin_small", min)):
         picks = found[found["strategy"] == name].set_index("prompt_id")
         assert sorted(picks.index) == sorted(train)
@@ -251,4 +227,4 @@ def test_the_policys_own_rewards_say_which_gap_is_largest_and_which_is_smallest(
             assert {*picks.loc[prompt, ["response_a", "response_b"]]} == {*best}
     assert len(found.query("purpose == 'holdout'")) == 4, "held-out prompts have no rewards and need none"
     with pytest.raises(UserError, match=r"Set select\.implicit\.reward to base or adapter"):
-        select.run(replace(inputs, rewards=NO_REWARDS), settings, Work(tmp_path, "select"))
+        run_stage("select", tables, tmp_path, changes)

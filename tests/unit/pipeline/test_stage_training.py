@@ -6,31 +6,30 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from stage_builders import inputs, settings, under
+from stage_builders import run as run_stage
 from unit_builders import model_named, section, world
 
 from realign.config.params import Model
 from realign.errors import UserError, ValidationFailed
 from realign.evaluation import held_out
 from realign.models.load import load_causal
-from realign.pipeline.stages import base, evaluate, train
+from realign.pipeline.stages import base
 from realign.quality import gate
 from realign.store import artifacts, ids, schemas
-from realign.store.artifacts import ARTIFACTS
 from realign.store.work import Work
 
 NO_STEPS = {"steps": 0, "batch_size": 4, "learning_rate": 0.01, "max_length": 64}
 TWO_STEPS = NO_STEPS | {"steps": 2}
+EMBED = under("embed", max_tokens=64, tokens_per_batch=500)
 SHAPE = {
     "vocab_size": 300, "hidden_size": 16, "intermediate_size": 32, "layers": 1, "heads": 2, "max_positions": 128,
 }  # fmt: skip
 
 
 def built(tables, folder, seed=7, **options):
-    settings = section(
-        "base", **{"source": "build", "build": SHAPE, "pretrain": NO_STEPS, "sft": NO_STEPS, **options}
-    )
-    inputs = base.Inputs(tables.prompts, tables.given, tables.scores)
-    return base.run(inputs, base.Settings(seed, settings), Work(folder, "base")).base
+    changes = {"source": "build", "build": SHAPE, "pretrain": NO_STEPS, "sft": NO_STEPS, **options}
+    return run_stage("base", tables, folder, {"seed": seed, **under("base", **changes)}).base
 
 
 @pytest.fixture
@@ -72,16 +71,18 @@ def test_the_same_build_is_the_same_folder(tmp_path):
 
 def test_other_scores_are_another_fine_tuning(tmp_path):
     tables = world(train=3, held_out=1)
-    settings = base.Settings(7, section("base", sft=TWO_STEPS))
     marks = []
     for scores in (tables.scores, tables.scores.assign(score=-tables.scores["score"])):
-        inputs = base.Inputs(tables.prompts, tables.given, scores)
         (tmp_path / "checkpoints").mkdir(exist_ok=True)
         seen = []
         work = Work(tmp_path, "base")
         work.checkpoints = lambda name, seen=seen: seen.append(name) or _stop()
         with pytest.raises(_Stopped):
-            base.run(inputs, settings, work)
+            base.run(
+                inputs("base", tables, tmp_path, scores=scores),
+                settings("base", {"base.sft": TWO_STEPS}),
+                work,
+            )
         marks += seen
     assert marks[0] != marks[1]
 
@@ -132,10 +133,9 @@ def preferences(tables):
     return pd.DataFrame(rows, columns=schemas.PREFERENCES.names)
 
 
-def train_settings(**changes):
-    figures = {"batch_size": 2, "epochs": 0.5, "checkpoint_every": 1, "learning_rate": 0.01,
-               "warmup_share": 0.0, "max_length": 96}  # fmt: skip
-    return section("train", **figures | changes)
+TRAIN = under(
+    "train", batch_size=2, epochs=0.5, checkpoint_every=1, learning_rate=0.01, warmup_share=0.0, max_length=96
+)
 
 
 def test_preferences_that_never_passed_the_pairs_gate_are_refused_at_trainings_door(
@@ -144,9 +144,9 @@ def test_preferences_that_never_passed_the_pairs_gate_are_refused_at_trainings_d
     monkeypatch.setattr(gate, "_publish", lambda context, work: None)
     tables = world(train=3, held_out=1)
     table = preferences(tables)
-    inputs = train.Inputs(tables.prompts, table[["pair_id"]].iloc[1:], table, tiny_folder)
+    given = {"validated_train": table[["pair_id"]].iloc[1:], "preferences": table, "base": tiny_folder}
     with pytest.raises(ValidationFailed, match=f"not_validated(?s:.*){table['pair_id'].iloc[0]}"):
-        train.run(inputs, train.Settings(7, train_settings()), Work(tmp_path / ".work", "train"))
+        run_stage("train", tables, tmp_path / ".work", TRAIN, **given)
 
 
 @pytest.fixture(scope="module")
@@ -155,12 +155,10 @@ def adapter(tiny_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("train")
     tables = world(train=6, held_out=4)
     table = preferences(tables)
-    inputs = train.Inputs(tables.prompts, table[["pair_id"]], table, tiny_folder)
+    given = {"validated_train": table[["pair_id"]], "preferences": table, "base": tiny_folder}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gate, "check", lambda *_: gate.Verdict({}, {}))
-        found = train.run(inputs, train.Settings(7, train_settings()), Work(folder, "train"))
-    artifacts.conform(found.plot_training, schemas.CURVE, "curve")
-    return found.adapter
+        return run_stage("train", tables, folder, TRAIN, **given).adapter
 
 
 @pytest.fixture(scope="module")
@@ -187,21 +185,16 @@ def evaluated(tables, base_folder, adapter, folder, judge="rule", new=8, **label
         pd.DataFrame(pairs, columns=schemas.PAIRS.names),
         pd.DataFrame(labels, columns=schemas.LABELS.names),
     )
-    settings = evaluate.Settings(
-        7,
-        section("generate", max_new_tokens=new, tokens_per_batch=500),
-        section("embed", max_tokens=64, tokens_per_batch=500),
-        section("label", **label_changes),
-        section("evaluate", judge=judge, samples=2, resamples=200),
+    changes = (
+        EMBED
+        | under("generate", max_new_tokens=new, tokens_per_batch=500)
+        | under("label", **label_changes)
+        | under("evaluate", judge=judge, samples=2, resamples=200)
     )
-    inputs = evaluate.Inputs(
-        tables.prompts, tables.responses, tables.embeddings, tables.scores, frames[0].iloc[:0], frames[0], frames[1],
-        base_folder, adapter,
+    return run_stage(
+        "evaluate", tables, folder, changes,
+        validated_measure=frames[0], labels=frames[1], base=base_folder, adapter=adapter,
     )  # fmt: skip
-    found = evaluate.run(inputs, settings, Work(folder, "evaluate"))
-    for name in ("judgements", "margins"):
-        artifacts.conform(getattr(found, name), ARTIFACTS[name].table, name)
-    return found
 
 
 def test_evaluation_measures_the_policy_against_its_base(adapter, tiny_folder, tmp_path):
@@ -265,12 +258,8 @@ def test_margins_and_kl_are_those_of_the_definitions(adapter, tiny_folder, tmp_p
 
 
 def test_a_score_head_judges_and_is_itself_measured(adapter, tiny_folder, tmp_path):
-    from realign.pipeline.stages import embed
-
     tables = world(train=6, held_out=4)
-    inputs = embed.Inputs(tables.responses, tiny_folder)
-    settings = embed.Settings(section("embed", max_tokens=64, tokens_per_batch=500))
-    tables.embeddings = embed.run(inputs, settings, Work(tmp_path, "embed")).embeddings
+    tables.embeddings = run_stage("embed", tables, tmp_path, EMBED, base=tiny_folder).embeddings
     found = evaluated(tables, tiny_folder, adapter, tmp_path, judge="score_head", labeler="scores")
     judge = found.metrics["judge"]
     assert judge["kind"].startswith("score_head: ridge on hidden_state, alpha ")

@@ -2,17 +2,19 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from unit_builders import section, world
+from stage_builders import run as run_stage
+from stage_builders import under
+from unit_builders import world
 
 from realign.pipeline.stages import report
 from realign.report import charts
 from realign.report.page import figure, percent
 from realign.store import ids, schemas
-from realign.store.work import Work
 
 HOSTILE = {
     "script": "<script>alert(1)</script>",
@@ -124,12 +126,12 @@ def inputs(text="plain", **changes):
     }
     whole |= {f"tally_{stage}": tally for stage in ("prepare", "generate", "select", "validate", "label")}
     whole |= {f"gate_{name}": gates for name in ("responses", "pairs", "preferences")}
-    return report.Inputs(**whole | changes)
+    return whole | changes
 
 
 def page(text="plain", title="A run", **changes):
-    settings = report.Settings("easy", ["hard"], section("report", title=title, examples=4))
-    return report.run(inputs(text, **changes), settings, Work(None, "report")).report
+    settings = {"strategy": "easy", "audit": ["hard"], **under("report", title=title, examples=4)}
+    return run_stage("report", None, Path("none"), settings, **inputs(text, **changes)).report
 
 
 @pytest.fixture
@@ -210,7 +212,7 @@ def test_the_page_asks_for_nothing_from_outside(hostile):
 
 def test_the_same_input_gives_the_same_bytes_and_another_input_others(plain, hostile):
     assert page() == plain != hostile
-    curve = inputs().plot_training
+    curve = inputs()["plot_training"]
     drawn = charts.training(curve)
     assert drawn in plain
     assert charts.training(curve.assign(loss=[0.9, 0.2])) != drawn
@@ -227,7 +229,7 @@ def test_figures_that_are_not_known_are_said_so(no_charts):
     strategies = {name: dict.fromkeys(
         ("label_error", "ties", "longer_wins", "abs_log_length_ratio", "similarity", "gold_gap")
     ) for name in ("easy", "hard")}  # fmt: skip
-    metrics = inputs().metrics
+    metrics = inputs()["metrics"]
     text = page(
         metrics=metrics
         | {
@@ -243,13 +245,13 @@ def test_figures_that_are_not_known_are_said_so(no_charts):
 def test_a_label_against_the_gold_verdict_is_marked(no_charts):
     text = page()
     assert text.count("the gold verdict says otherwise") == 4
-    right = inputs()
-    agreed = right.labels.assign(gold="a")
+    labels = inputs()["labels"]
+    agreed = labels.assign(gold="a")
     assert "the gold verdict says otherwise" not in page(labels=agreed)
 
 
 def test_only_the_strategies_of_this_run_are_shown(no_charts):
-    metrics = inputs().metrics
+    metrics = inputs()["metrics"]
     more = metrics | {"strategies": metrics["strategies"] | {"centroid": metrics["strategies"]["easy"]}}
     text = page(metrics=more)
     assert '<th scope="row">hard</th>' in text
@@ -302,7 +304,7 @@ def test_the_page_shows_what_labels_reward_and_how_sure_the_policy_is(no_charts)
         "calibration error 0.100",
     ):
         assert words in text, words
-    bare = inputs("plain").metrics | {"by_similarity": [], "calibration": None}
+    bare = inputs("plain")["metrics"] | {"by_similarity": [], "calibration": None}
     without = page(metrics=bare)
     assert "calibration error 0" not in without and "how alike the two responses are" not in without
 
