@@ -6,6 +6,7 @@ from stage_builders import under
 from unit_builders import world
 
 from realign.errors import LabelsMissing, UserError
+from realign.labelers import label_pairs
 from realign.labelers.registry import LABELERS
 from realign.store import ids
 
@@ -22,7 +23,7 @@ def run(tmp_path):
 
 
 def test_without_a_pilot_there_is_an_empty_table_and_nobody_is_asked(run, monkeypatch):
-    monkeypatch.setattr("realign.labelers.label_pairs", None)
+    monkeypatch.setattr(label_pairs, "ask", None)
     assert run(world(), prompts=0).empty
 
 

@@ -13,7 +13,6 @@ from stage_builders import under
 
 from realign.data.prepare import normalised
 from realign.errors import UserError
-from realign.pipeline.stages import prepare
 from realign.store import artifacts, ids
 from realign.store.artifacts import ARTIFACTS
 
