@@ -57,11 +57,13 @@ def check(root: Path) -> Params:
             is not there.
     """
     from realign.config import params_file
+    from realign.data import sources
     from realign.selection import refuse, registry
     from realign.store.artifacts import ARTIFACTS
 
     found = params_file.load(root / params_file.PARAMS_FILE)
     refuse((found.strategy, *found.audit), registry(root / ARTIFACTS["strategies"].path), found.select)
+    sources.find(found.prepare)
     if not (root / found.prepare.path).exists():
         raise UserError(
             f"prepare.path: {found.prepare.path} is not there. Put the raw file in its place, or name another"

@@ -138,11 +138,11 @@ def _leaves(tree: Any, prefix: str = "") -> set[str]:
     return {leaf for key, value in tree.items() for leaf in _leaves(value, f"{prefix}.{key}")}
 
 
-def test_data_dictionary_is_written_from_the_schemas() -> None:
-    from realign.store import dictionary
+def test_data_readme_is_written_from_the_code() -> None:
+    from realign.data import dictionary
 
-    text = (HOME / "data/README.md").read_text()
-    assert dictionary.markdown().strip() in text
+    text = (HOME / dictionary.README).read_text()
+    assert dictionary.updated(text) == text, "run: python -m realign.data.dictionary"
 
 
 def test_switches_against_telemetry_are_in_dvcs_config() -> None:

@@ -26,7 +26,6 @@ LossType = Literal[
     "sigmoid", "hinge", "ipo", "exo_pair", "nca_pair", "robust", "bco_pair", "sppo_hard", "aot",
     "aot_unpaired", "apo_zero", "apo_down", "discopop", "sft", "sigmoid_norm",
 ]  # fmt: skip
-Shape = Literal["multi", "hh", "shp", "prompts"]
 
 
 class Section(BaseModel):
@@ -45,13 +44,13 @@ class HubDataset(Section):
     name: Name | None
     revision: Name | None
     split: Name
-    shape: Shape
+    shape: Name
 
 
 class Prepare(Section):
     """Reading raw data."""
 
-    source: Literal["builtin", "multi", "hh", "shp", "prompts", "hub"]
+    source: Name
     path: Name
     hub: HubDataset
     eval_share: Annotated[float, Field(gt=0, lt=1)]

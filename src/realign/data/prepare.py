@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -12,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from realign.config.params import Prepare
-from realign.data.simulation.rule import quality
-from realign.data.sources import JOINABLE, SHAPES, lines
-from realign.data.sources.raw import BadRow, RawResponse, RawRow
+from realign.data import lines
+from realign.data.raw import BadRow, RawResponse, RawRow
+from realign.data.sources import HUB, Source, find
 from realign.errors import UserError, listing
 from realign.store import ids, schemas
 from realign.store.work import Quarantine, Tally
@@ -48,17 +47,15 @@ def prepare(path: Path, options: Prepare, seed: int) -> Prepared:
     Raises:
         UserError: nothing usable is left, or more rows than `prepare.max_share_dropped` are not.
     """
+    source = find(options)
     quarantine = Quarantine()
     prompts: dict[str, _Prompt] = {}
     rows_in = rows_out = responses_in = 0
     for place, raw in _rows(path, options):
         rows_in += 1
         try:
-            row = _usable(raw, options.shape, options.max_chars)
-            known = prompts.get(ids.prompt_id(row.messages))
-            if options.shape == "builtin":
-                _check_rule(row)
-            if known and options.shape not in JOINABLE:
+            row = _usable(raw, source, options.max_chars)
+            if not source.joinable and ids.prompt_id(row.messages) in prompts:
                 raise BadRow("duplicate_prompt", "its responses were compared in another row")
         except BadRow as bad:
             quarantine.add("row", place, bad.reason, bad.detail)
@@ -89,26 +86,18 @@ def normalised(text: str) -> str:
 
 
 def _rows(path: Path, options: Prepare) -> Iterator[lines.Raw]:
-    return lines.from_hub(options.hub) if options.source == "hub" else lines.from_file(path)
+    return lines.from_hub(options.hub) if options.source == HUB else lines.from_file(path)
 
 
-def _usable(raw: object, shape: str, max_chars: int) -> RawRow:
+def _usable(raw: object, source: Source, max_chars: int) -> RawRow:
     if isinstance(raw, BadRow):
         raise raw
-    row = SHAPES[shape](raw)
+    row = source.read(raw)
     for message in row.messages:
         problem = _unusable(message["content"], max_chars)
         if problem:
             raise BadRow(f"prompt_{problem}", message["content"][:100])
     return row
-
-
-def _check_rule(row: RawRow) -> None:
-    rule = json.loads(row.rule or "null")
-    try:
-        quality(rule, "")
-    except (ValueError, TypeError, AttributeError, KeyError, ArithmeticError) as error:
-        raise BadRow("bad_rule", f"{error}: {row.rule}") from None
 
 
 def _unusable(text: str, max_chars: int) -> str | None:
@@ -147,13 +136,16 @@ def _collect(
 def _refuse_too_many(path: Path, options: Prepare, quarantine: Quarantine, rows_in: int) -> None:
     bad = [(id_, reason, detail) for unit, id_, reason, detail in quarantine.rows if unit == "row"]
     if len(bad) > options.max_share_dropped * rows_in or len(bad) == rows_in:
-        what = options.hub.name if options.source == "hub" else path.name
+        what = options.hub.name if options.source == HUB else path.name
         head = (
             f"{what}: {len(bad)} of {rows_in} rows cannot be read as {options.source!r} data "
             f"(prepare.max_share_dropped is {options.max_share_dropped:g}). Mend the rows, or set prepare.source "
             "to the data's shape:"
         )
-        raise UserError(listing(head, [f"{id_}: {reason}: {detail}" for id_, reason, detail in bad], 8))
+        raise UserError(
+            listing(head, [f"{id_}: {reason}: {detail}" for id_, reason, detail in bad], 8),
+            code="prepare.too_many_bad_rows",
+        )
 
 
 def _limited(
@@ -182,8 +174,7 @@ def _prompts(prompts: dict[str, _Prompt], options: Prepare, seed: int) -> pd.Dat
         group = ids.digest("group", normalised(first))
         held_out = ids.uniform("split", str(seed), group) < options.eval_share
         split = "eval" if held_out else "train"
-        rule = entry.row.rule if options.source == "builtin" else None
-        rows.append((prompt, ids.dump_messages(entry.row.messages), split, group, rule))
+        rows.append((prompt, ids.dump_messages(entry.row.messages), split, group, entry.row.rule))
     return pd.DataFrame(rows, columns=schemas.PROMPTS.names)
 
 

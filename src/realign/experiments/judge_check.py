@@ -11,7 +11,7 @@ import pandas as pd
 
 from realign.config.params import Params
 from realign.config.params_file import check
-from realign.data.sources import known
+from realign.data import known_pairs
 from realign.errors import UserError
 from realign.labelers.base import Question
 from realign.labelers.check import check as measure
@@ -35,7 +35,7 @@ def run(root: Path, params: Params, data: Path, labeler: str | None) -> dict[str
         UserError: the file is not as it must be, the labeler cannot be asked, or a stage it needs has not run.
     """
     told = with_labeler(params, labeler)
-    pairs = known.read(data)
+    pairs = known_pairs.read(data)
     question = Question(
         pairs=pairs,
         scores=_table(root, "scores", schemas.SCORES),

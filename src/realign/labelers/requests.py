@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from realign.config.params import NO_FILE, Embed, Label
+from realign.data import known_pairs
 from realign.data.pairs import with_texts
-from realign.data.sources import known as known_answers
 from realign.labelers.base import Question
 from realign.models.embedders.texts import text_vectors
 from realign.store import ledger_batches as batches
@@ -68,5 +68,5 @@ def question(
         base=what.base,
         vectors=text_vectors(what.base, embed, embedded),
         votes=batches.read(what.people),
-        known=known_answers.empty() if unnamed else known_answers.read(what.known_pairs),
+        known=known_pairs.empty() if unnamed else known_pairs.read(what.known_pairs),
     )

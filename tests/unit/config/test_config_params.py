@@ -95,7 +95,7 @@ def test_a_missing_key_is_named(key):
         ("audit", "random", "valid list"),
         ("audit", [1], "valid string"),
         ("prepare", None, "valid dictionary"),
-        ("prepare.source", "csv", "'builtin', 'multi', 'hh', 'shp', 'prompts' or 'hub'"),
+        ("prepare.source", "", "at least 1 character"),
         ("prepare.eval_share", 0.0, "greater than 0"),
         ("prepare.eval_share", 1.0, "less than 1"),
         ("prepare.max_prompts", 0, "greater than or equal to 1"),

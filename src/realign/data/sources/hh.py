@@ -1,26 +1,33 @@
-"""`hh`: HH-RLHF transcripts `{"chosen": transcript, "rejected": transcript}`.
-
-Each side is split at its own last assistant turn, and both contexts must be equal: slicing one side
-at the other's offset, as the paper's code does, cuts the rejected text at a wrong place where they
-are not.
+"""HH-RLHF: two transcripts, whose turns begin with a blank line and `Human:` or `Assistant:`. The two are equal up to the
+last answer. The chosen answer has score 1 and the rejected one 0, by the annotator `human`.
 """
 
 from __future__ import annotations
 
 import re
 
-from realign.data.sources.raw import BadRow, RawResponse, RawRow, as_object, text_of
+from realign.data.raw import BadRow, RawResponse, RawRow, as_object, text_of
 from realign.store.ids import Message
+
+# A person compared the two answers of one row; a 1 in another row about this prompt can mean less.
+JOINABLE = False
+EXAMPLE = {
+    "chosen": "\n\nHuman: How do I boil an egg?\n\nAssistant: Eight minutes in boiling water.",
+    "rejected": "\n\nHuman: How do I boil an egg?\n\nAssistant: No idea.",
+}
 
 _TURN = re.compile(r"\n\n(Human|Assistant):")
 _ROLE = {"Human": "user", "Assistant": "assistant"}
 
 
 def read(row: object) -> RawRow:
-    """Understand one row: chosen has score 1 and rejected 0 by the annotator 'human'.
+    """Understand one row.
+
+    Each transcript is split at its own last answer. The paper's code cuts the rejected one where the chosen one's
+    answer begins, which is the wrong place as soon as the contexts differ.
 
     Raises:
-        BadRow: a transcript is no dialogue, or the two contexts differ.
+        BadRow: a transcript is not a dialogue, or the two contexts differ.
     """
     fields = as_object(row)
     chosen_context, chosen = _split(text_of(fields, "chosen"))

@@ -1,24 +1,27 @@
-"""`multi`: one prompt with several responses; `prompts`: prompts alone.
-
-{"id"?, "prompt": text or messages, "rule"?: object,
- "responses": [{"text", "generator"?, "score"?, "scores"?: {annotator: number}}]}
+"""One prompt with several responses. A prompt is text, or messages that end with the user's. A response needs only its
+`text`; `generator` says who wrote it, `score` is a score by the annotator `score`, and `scores` holds those of any
+number of annotators. Higher is better.
 """
 
 from __future__ import annotations
 
-import json
+from realign.data.raw import BadRow, RawResponse, RawRow, as_object, messages_of, name_of, number_of, text_of
 
-from realign.data.sources.raw import BadRow, RawResponse, RawRow, as_object, name_of, number_of, text_of
-from realign.store.ids import Message
-
-_ROLES = ("system", "user", "assistant")
+JOINABLE = True
+EXAMPLE = {
+    "prompt": [{"role": "user", "content": "How do I boil an egg?"}],
+    "responses": [
+        {"text": "Eight minutes in boiling water.", "generator": "model-1", "score": 4.5},
+        {"text": "No idea.", "scores": {"ann": 1, "bob": 2}},
+    ],
+}
 
 
 def read(row: object) -> RawRow:
-    """Understand one row of `multi` data.
+    """Understand one row.
 
     Raises:
-        BadRow: a key is absent or of the wrong type, or there are no responses.
+        BadRow: a key is missing or of the wrong type, or there are no responses.
     """
     fields = as_object(row)
     responses = fields.get("responses")
@@ -26,38 +29,7 @@ def read(row: object) -> RawRow:
         raise BadRow("wrong_type", "'responses' must be a list")
     if not responses:
         raise BadRow("no_responses", "'responses' is an empty list")
-    rule = fields.get("rule")
-    return RawRow(
-        _messages(fields.get("prompt")),
-        [_response(item) for item in responses],
-        None if rule is None else name_of(json.dumps(rule, sort_keys=True, ensure_ascii=False), "rule"),
-    )
-
-
-def read_prompt(row: object) -> RawRow:
-    """Understand one row of prompts-only data; responses, if any, are not looked at.
-
-    Raises:
-        BadRow: the prompt is absent or of the wrong type.
-    """
-    return RawRow(_messages(as_object(row).get("prompt")), [])
-
-
-def _messages(prompt: object) -> list[Message]:
-    if isinstance(prompt, str):
-        prompt = [{"role": "user", "content": prompt}]
-    if not isinstance(prompt, list) or not prompt:
-        raise BadRow("wrong_type", "'prompt' must be text or a list of messages")
-    messages = []
-    for item in prompt:
-        message = as_object(item)
-        role = text_of(message, "role")
-        if role not in _ROLES:
-            raise BadRow("wrong_role", f"role must be one of {', '.join(_ROLES)}, it is {role!r}")
-        messages.append({"role": role, "content": text_of(message, "content")})
-    if messages[-1]["role"] != "user":
-        raise BadRow("no_user_turn", "the last message must be the user's")
-    return messages
+    return RawRow(messages_of(fields.get("prompt")), [_response(item) for item in responses])
 
 
 def _response(item: object) -> RawResponse:

@@ -1,19 +1,27 @@
-"""`shp`: SHP-2 rows `{history, human_ref_A, human_ref_B, score_A, score_B, labels}`.
-
-Rows of one post are joined into one prompt by the prepare stage. The label must agree with the
-scores: the paper's script lost the scores and took the first response as chosen.
+"""SHP-2: two comments on a post, with their upvotes as scores by the annotator `upvotes`. `labels` is 1 where comment A
+has more votes; a row where it contradicts the scores is set aside.
 """
 
 from __future__ import annotations
 
-from realign.data.sources.raw import BadRow, RawResponse, RawRow, as_object, number_of, text_of
+from realign.data.raw import BadRow, RawResponse, RawRow, as_object, number_of, text_of
+
+JOINABLE = True
+EXAMPLE = {
+    "history": "How do I boil an egg?",
+    "human_ref_A": "Eight minutes in boiling water.",
+    "human_ref_B": "No idea.",
+    "score_A": 12,
+    "score_B": 3,
+    "labels": 1,
+}
 
 
 def read(row: object) -> RawRow:
-    """Understand one row; scores are upvotes, by the annotator 'upvotes'.
+    """Understand one row.
 
     Raises:
-        BadRow: a column is absent or of the wrong type, or label and scores disagree.
+        BadRow: a column is missing or of the wrong type, or label and scores disagree.
     """
     fields = as_object(row)
     score_a = number_of(fields.get("score_A"), "score_A")
@@ -21,6 +29,7 @@ def read(row: object) -> RawRow:
     label = fields.get("labels")
     if label not in (0, 1):
         raise BadRow("wrong_type", f"'labels' must be 0 or 1, it is {label!r}")
+    # the paper's script drops the scores and takes the first response as the chosen one
     if score_a != score_b and (score_a > score_b) != (label == 1):
         raise BadRow("label_contradicts_scores", f"labels {label}, scores {score_a:g} and {score_b:g}")
     return RawRow(

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from realign.data.sources.raw import BadRow
+from realign.data.raw import BadRow
 from realign.errors import UserError, listing
 from realign.labelers.human.consensus.votes import P_A
 from realign.labelers.human.exchange.pairs import Pairs

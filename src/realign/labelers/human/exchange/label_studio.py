@@ -13,8 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from realign.data.sources import multi
-from realign.data.sources.raw import BadRow, as_object, name_of, text_of
+from realign.data.raw import BadRow, as_object, messages_of, name_of, text_of
 from realign.errors import UserError
 from realign.labelers.human.exchange.entries import Entry, Vote, by_pair
 from realign.store import ids
@@ -105,7 +104,7 @@ def _task_entries(place: str, task: object) -> Iterator[Entry]:
         if not isinstance(annotations, list):
             raise BadRow("wrong_type", "'annotations' must be a list; choose the export format JSON")
         pair = None if data.get("pair_id") is None else name_of(data["pair_id"], "pair_id")
-        messages = multi.read_prompt(data).messages
+        messages = messages_of(data.get("prompt"))
         texts = (text_of(data, "left"), text_of(data, "right"))
     except BadRow as bad:
         yield Entry(place, vote=bad)

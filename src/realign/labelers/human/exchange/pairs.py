@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from realign.data.sources.raw import BadRow
+from realign.data.raw import BadRow
 from realign.store import ids
 from realign.store.ids import Message
 

@@ -23,8 +23,8 @@ from typing import Any
 
 import pandas as pd
 
-from realign.data.sources import lines, multi
-from realign.data.sources.raw import BadRow, as_object, text_of
+from realign.data import lines
+from realign.data.raw import BadRow, as_object, messages_of, text_of
 from realign.errors import UserError
 from realign.labelers.human.exchange.entries import Entry, Vote, by_pair
 from realign.store import ids
@@ -132,7 +132,7 @@ def _check_header(path: Path, names: Any) -> None:
 
 
 def _messages(prompt: object) -> list[ids.Message]:
-    return multi.read_prompt({"prompt": prompt}).messages
+    return messages_of(prompt)
 
 
 def _parsed(prompt: str) -> object:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from realign.data.sources import known
+from realign.data import known_pairs
 from realign.errors import UserError
 from realign.store import ids
 
@@ -21,8 +21,10 @@ def _row(prompt="Why?", a="one", b="two", label="a", **more):
 @pytest.mark.parametrize("number", range(8))
 def test_answers_are_turned_to_our_shown_order(number, tmp_path):
     better, worse = f"good {number}", "bad"
-    one = known.read(_write(tmp_path / "k.jsonl", _row(a=better, b=worse, label="a")))
-    two = known.read(_write(tmp_path / "k.jsonl", _row(a=f" {worse}\n", b=better, label="b", source="test")))
+    one = known_pairs.read(_write(tmp_path / "k.jsonl", _row(a=better, b=worse, label="a")))
+    two = known_pairs.read(
+        _write(tmp_path / "k.jsonl", _row(a=f" {worse}\n", b=better, label="b", source="test"))
+    )
     assert one.equals(two)
     row = one.iloc[0]
     prompt = ids.prompt_id([{"role": "user", "content": "Why?"}])
@@ -36,8 +38,8 @@ def test_answers_are_turned_to_our_shown_order(number, tmp_path):
 
 def test_both_orders_occur_and_pairs_are_sorted(tmp_path):
     rows = [_row(a=f"good {n}", b=f"bad {n}", label="tie" if n == 3 else "a") for n in range(30)]
-    found = known.read(_write(tmp_path / "k.jsonl", *rows))
-    assert list(found.columns) == list(known.COLUMNS)
+    found = known_pairs.read(_write(tmp_path / "k.jsonl", *rows))
+    assert list(found.columns) == list(known_pairs.COLUMNS)
     assert found["pair_id"].is_monotonic_increasing
     assert found["answer"].value_counts()["tie"] == 1
     assert found["answer"].nunique() == 3
@@ -49,10 +51,10 @@ def test_conversations_are_kept_and_empty_has_the_same_columns(tmp_path):
         {"role": "assistant", "content": "b"},
         {"role": "user", "content": "c"},
     ]
-    found = known.read(_write(tmp_path / "k.jsonl", _row(prompt=turns)))
+    found = known_pairs.read(_write(tmp_path / "k.jsonl", _row(prompt=turns)))
     assert ids.load_messages(found["messages"][0]) == turns
     assert found["prompt_id"][0] == ids.prompt_id(turns)
-    assert known.empty().dtypes.equals(found.dtypes)
+    assert known_pairs.empty().dtypes.equals(found.dtypes)
 
 
 def test_all_faults_are_listed_with_their_lines(tmp_path):
@@ -72,7 +74,7 @@ def test_all_faults_are_listed_with_their_lines(tmp_path):
         "{",
     )
     with pytest.raises(UserError) as caught:
-        known.read(path)
+        known_pairs.read(path)
     lines = str(caught.value).splitlines()
     assert "11 line(s) are no known pair" in lines[0]
     wanted = ["wrong_label", "same_text", "blank", "response_a", "prompt", "duplicate_pair", "with another label",
@@ -82,6 +84,6 @@ def test_all_faults_are_listed_with_their_lines(tmp_path):
         assert words in line
     assert "another label" not in lines[6]
     with pytest.raises(UserError, match="is not there"):
-        known.read(tmp_path / "absent.jsonl")
+        known_pairs.read(tmp_path / "absent.jsonl")
     with pytest.raises(UserError, match="is empty"):
-        known.read(_write(tmp_path / "none.jsonl"))
+        known_pairs.read(_write(tmp_path / "none.jsonl"))

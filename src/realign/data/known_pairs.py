@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from realign.data.sources import lines, multi
-from realign.data.sources.raw import BadRow, as_object, name_of, text_of
+from realign.data import lines
+from realign.data.raw import BadRow, as_object, messages_of, name_of, text_of
 from realign.errors import UserError, listing
 from realign.store import ids
 
@@ -67,7 +67,7 @@ def _pair(raw: object) -> tuple[str, ...]:
     if isinstance(raw, BadRow):
         raise raw
     fields = as_object(raw)
-    messages = ids.dump_messages(multi.read_prompt(fields).messages)
+    messages = ids.dump_messages(messages_of(fields.get("prompt")))
     prompt = ids.prompt_id(ids.load_messages(name_of(messages, "prompt")))
     answer = fields.get("label")
     if answer not in _ANSWERS:

@@ -5,10 +5,13 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit_builders import section
 
-from realign.data.sources import JOINABLE, SHAPES, hh, multi, shp
-from realign.data.sources.raw import BadRow, RawResponse, RawRow
+from realign.data.raw import BadRow, RawResponse, RawRow
+from realign.data.sources import builtin, find, hh, multi, prompts, shp, sources
+from realign.errors import UserError
 
+SOURCES = sources()
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**15), 10**15) | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -28,11 +31,11 @@ def side(*turns):
     return "".join(f"\n\n{speakers[i % 2]}: {turn}" for i, turn in enumerate(turns))
 
 
-@pytest.mark.parametrize("shape", sorted(SHAPES))
+@pytest.mark.parametrize("shape", sorted(sources()))
 @given(row=JSON)
 def test_any_json_is_understood_or_refused_with_a_reason(shape, row):
     try:
-        found = SHAPES[shape](row)
+        found = SOURCES[shape].read(row)
     except BadRow as bad:
         assert bad.reason
         assert bad.detail
@@ -40,7 +43,7 @@ def test_any_json_is_understood_or_refused_with_a_reason(shape, row):
         assert found.messages[-1]["role"] == "user"
 
 
-def test_multi_keeps_texts_generators_scores_and_rule():
+def test_multi_keeps_texts_generators_and_scores():
     row = {
         "id": "ignored",
         "prompt": "why?",
@@ -56,7 +59,15 @@ def test_multi_keeps_texts_generators_scores_and_rule():
             RawResponse("so", "m1", {"score": 2.0, "ann": 0.5, "bob": -1.0}),
             RawResponse("no", None, {}),
         ],
-        '{"a": "é", "b": 1}',
+    )
+
+
+def test_builtin_keeps_the_rule():
+    rule = {"task": "courtesy", "groups": [["é"]]}
+    assert builtin.read({"prompt": "p", "rule": rule, "responses": [{"text": "a"}]}) == RawRow(
+        [{"role": "user", "content": "p"}],
+        [RawResponse("a", None, {})],
+        '{"groups": [["é"]], "task": "courtesy"}',
     )
 
 
@@ -109,7 +120,7 @@ def test_a_number_too_large_for_a_float_is_refused():
 
 
 def test_prompts_alone_need_no_responses():
-    found = multi.read_prompt({"prompt": "a", "responses": "not looked at"})
+    found = prompts.read({"prompt": "a", "responses": "not looked at"})
     assert found == RawRow([{"role": "user", "content": "a"}], [])
 
 
@@ -226,9 +237,33 @@ def test_shp_refuses_wrong_types(changes, detail):
 
 
 def test_only_scores_on_one_scale_are_joined():
-    assert "hh" not in JOINABLE
-    assert frozenset({"builtin", "multi", "shp", "prompts"}) == JOINABLE
-    assert set(SHAPES) == JOINABLE | {"hh"}
+    assert {name: source.joinable for name, source in SOURCES.items()} == {
+        "builtin": True, "hh": False, "multi": True, "prompts": True, "shp": True,
+    }  # fmt: skip
+
+
+def test_what_a_shape_brings_is_what_its_example_brings():
+    assert {name: (s.responses, s.annotator, s.rule) for name, s in SOURCES.items()} == {
+        "builtin": (True, None, True),
+        "hh": (True, "human", False),
+        "multi": (True, "score", False),
+        "prompts": (False, None, False),
+        "shp": (True, "upvotes", False),
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"source": "csv"}, "prepare.source"),
+        ({"source": "hub", "hub": {"shape": "csv"}}, "prepare.hub.shape"),
+    ],
+)
+def test_a_shape_that_no_file_describes_is_refused_with_those_that_there_are(changes, key):
+    with pytest.raises(UserError) as error:
+        find(section("prepare", **changes))
+    assert error.value.code == "prepare.unknown_shape"
+    assert str(error.value).startswith(f"{key}: there is no shape 'csv'; there are builtin, hh, multi,")
 
 
 def test_a_refused_row_can_be_printed():

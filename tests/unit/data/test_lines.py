@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from realign.data.sources.lines import from_file
-from realign.data.sources.raw import BadRow
+from realign.data.lines import from_file
+from realign.data.raw import BadRow
 from realign.errors import UserError
 
 ROW = {"prompt": "é?"}

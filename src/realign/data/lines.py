@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from realign.config.params import HubDataset
-from realign.data.sources.raw import BadRow
+from realign.data.raw import BadRow
 from realign.errors import UserError
 from realign.store.hub import snapshot
 

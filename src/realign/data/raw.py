@@ -1,4 +1,4 @@
-"""What a raw row is once it is understood, and what it can be refused for."""
+"""A raw row once it is understood, why a row is refused, and the parts that readers of rows are made of."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 
 from realign.store.ids import Message
+
+ROLES = ("system", "user", "assistant")
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class RawRow:
     Attributes:
         messages: the conversation, ending with a user turn.
         responses: in the data's order; may be empty for data of prompts only.
-        rule: JSON of the builtin task's quality rule.
+        rule: JSON of the rule by which any response to this prompt can be judged, where the data has one.
     """
 
     messages: list[Message]
@@ -43,7 +45,7 @@ class BadRow(Exception):
 
     Args:
         reason: a short code for the quarantine table.
-        detail: what was found.
+        detail: what is wrong with it.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -52,11 +54,33 @@ class BadRow(Exception):
         self.detail = detail
 
 
+def messages_of(prompt: object) -> list[Message]:
+    """A conversation that ends with the user's turn, from text or from a list of {role, content}.
+
+    Raises:
+        BadRow: it is neither.
+    """
+    if isinstance(prompt, str):
+        prompt = [{"role": "user", "content": prompt}]
+    if not isinstance(prompt, list) or not prompt:
+        raise BadRow("wrong_type", "'prompt' must be text or a list of messages")
+    messages = []
+    for item in prompt:
+        message = as_object(item)
+        role = text_of(message, "role")
+        if role not in ROLES:
+            raise BadRow("wrong_role", f"role must be one of {', '.join(ROLES)}, it is {role!r}")
+        messages.append({"role": role, "content": text_of(message, "content")})
+    if messages[-1]["role"] != "user":
+        raise BadRow("no_user_turn", "the last message must be the user's")
+    return messages
+
+
 def text_of(row: dict[str, object], key: str) -> str:
     """The string under `key`.
 
     Raises:
-        BadRow: it is absent or no string.
+        BadRow: it is missing, or not a string.
     """
     value = row.get(key)
     if not isinstance(value, str):
@@ -68,7 +92,7 @@ def number_of(value: object, key: str) -> float:
     """A finite number.
 
     Raises:
-        BadRow: it is none.
+        BadRow: it is not one.
     """
     try:
         number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
@@ -83,7 +107,7 @@ def name_of(value: object, key: str) -> str:
     """A name that can be stored.
 
     Raises:
-        BadRow: it holds what is no Unicode character.
+        BadRow: it is not valid Unicode.
     """
     name = str(value)
     try:
