@@ -142,10 +142,8 @@ def _refuse_too_many(path: Path, options: Prepare, quarantine: Quarantine, rows_
             f"(prepare.max_share_dropped is {options.max_share_dropped:g}). Mend the rows, or set prepare.source "
             "to the data's shape:"
         )
-        raise UserError(
-            listing(head, [f"{id_}: {reason}: {detail}" for id_, reason, detail in bad], 8),
-            code="prepare.too_many_bad_rows",
-        )
+        rows = [f"{id_}: {reason}: {detail}" for id_, reason, detail in bad]
+        raise UserError(listing(head, rows, 8), code="prepare.too_many_bad_rows")
 
 
 def _limited(
