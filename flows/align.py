@@ -13,7 +13,7 @@ from prefect.runtime import flow_run
 from flows import dvc_cli, labels, plain_logs, project, results
 from flows.stage_task import run_stage
 from realign.errors import LabelsMissing, UserError
-from realign.pipeline.runner import STAGES
+from realign.pipeline.table import STAGES
 
 plain_logs.install()
 

@@ -62,16 +62,22 @@ def check(root: Path) -> Params:
     from realign.store.artifacts import ARTIFACTS
 
     found = params_file.load(root / params_file.PARAMS_FILE)
-    refuse((found.strategy, *found.audit), registry(root / ARTIFACTS["strategies"].path), found.select)
+    refuse(
+        (found.strategy, *found.audit),
+        registry(root / ARTIFACTS["strategies"].path),
+        found.select,
+        found.pilot,
+        found.rewards,
+    )
     sources.find(found.prepare)
     if not (root / found.prepare.path).exists():
         raise UserError(
             f"prepare.path: {found.prepare.path} is not there. Put the raw file in its place, or name another"
         )
-    implicit = found.select.implicit
-    if implicit.reward == "adapter" and not (root / implicit.adapter).exists():
+    rewards = found.rewards
+    if rewards.reward == "adapter" and not (root / rewards.adapter).exists():
         raise UserError(
-            f"select.implicit.adapter: {implicit.adapter} is not there. Put an earlier run's adapter in its "
+            f"rewards.adapter: {rewards.adapter} is not there. Put an earlier run's adapter in its "
             "place (docs/operations.md), or name another"
         )
     inside = subprocess.run(["git", "rev-parse", "--git-dir"], cwd=root, capture_output=True, check=False)
@@ -92,7 +98,7 @@ def check_comparison(root: Path, found: Params) -> None:
     from realign.store.artifacts import ARTIFACTS
 
     known = registry(root / ARTIFACTS["strategies"].path)
-    refuse(found.compare, found.select, known, _train_prompts(root))
+    refuse(found.compare, found.select, found.pilot, found.rewards, known, _train_prompts(root))
 
 
 def _train_prompts(root: Path) -> int | None:

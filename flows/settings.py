@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ from realign.errors import UserError
 from realign.store import artifacts
 
 PROFILES = "profiles"
-_WHOLE = "demo"
 
 
 def write(
@@ -27,8 +27,8 @@ def write(
 ) -> None:
     """Put a profile's values and then single values into params.yaml, all or none.
 
-    A profile starts from `profiles/demo.yaml`, which names every key, so that a run by profile does
-    not depend on what params.yaml held before.
+    A profile is applied to params.yaml as last committed, so that a run by profile does not depend on the
+    profiles and values of earlier runs.
 
     Args:
         root: the project.
@@ -45,7 +45,9 @@ def write(
     yaml = _yaml()
     document = _load(yaml, path)
     if profile:
-        _merge(document, _profile(root, _WHOLE))
+        committed = _committed(root)
+        if committed is not None:
+            _merge(document, committed)
         _merge(document, _profile(root, profile))
     for assignment in assignments:
         _assign(document, assignment)
@@ -58,6 +60,19 @@ def write(
 def profiles(root: Path) -> list[str]:
     """Names of the profiles."""
     return sorted(path.stem for path in (root / PROFILES).glob("*.yaml"))
+
+
+def _committed(root: Path) -> dict[str, Any] | None:
+    """params.yaml as last committed; None where git does not hold it."""
+    shown = subprocess.run(
+        ["git", "show", f"HEAD:./{params_file.PARAMS_FILE}"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    values = YAML(typ="safe").load(shown.stdout) if shown.returncode == 0 else None
+    return values if isinstance(values, dict) else None
 
 
 def _profile(root: Path, name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from realign.config.params_file import PARAMS_FILE
-from realign.pipeline.runner import STAGES
+from realign.pipeline.table import STAGES
 
 _WORDS = {
     "modified": "changed",

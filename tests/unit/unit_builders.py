@@ -61,13 +61,13 @@ PINNED: dict[str, Any] = {
         "max_length": 144,
         "lora": {"r": 8, "alpha": 16, "dropout": 0.0, "target_modules": "all-linear"},
     },
-    "evaluate": {"judge": "rule", "samples": 2, "resamples": 200, "confidence": 0.95},
+    "evaluate": {"scorer": "rule", "samples": 2, "resamples": 200, "confidence": 0.95},
 }
 
 
 @cache
 def _whole() -> dict[str, Any]:
-    text = (ROOT / "profiles" / "demo.yaml").read_text(encoding="utf-8")
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     return _merged(YAML(typ="safe").load(text), PINNED)
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import functools
 import itertools
-from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from realign.errors import UserError
 
 NO_FILE = "data/no-file"  # stands for "none" where DVC wants a path
 OWN_ADAPTER = "models/adapter"  # what a run trains, so nothing above train can read it
@@ -28,6 +30,13 @@ LossType = Literal[
 ]  # fmt: skip
 
 
+class Untracked:
+    """Marks a key that changes no result (a timeout, a batch size): no stage goes stale when it changes."""
+
+
+UNTRACKED = Untracked()
+
+
 class Section(BaseModel):
     """A section of params.yaml: frozen, complete, no unknown key."""
 
@@ -36,6 +45,36 @@ class Section(BaseModel):
     def hub_names(self) -> list[str]:
         """What this section asks of a model hub; nothing unless a section says so."""
         return []
+
+    def restricted(self, keys: Sequence[str]) -> Self:
+        """This section with these keys and the untracked ones alone: reading another is an AttributeError."""
+        fields = type(self).model_fields
+        kept = [name for name, field in fields.items() if name in keys or UNTRACKED in field.metadata]
+        return type(self).model_construct(**{name: getattr(self, name) for name in kept})
+
+
+def tracked(section: type[Section], prefix: str, only: Sequence[str] = ()) -> list[str]:
+    """The keys of params.yaml, as short as can be, that cover the tracked keys of a section.
+
+    Args:
+        section: its type.
+        prefix: its own key.
+        only: its keys that are read; () for all.
+    """
+    wanted = {
+        name: field for name, field in section.model_fields.items() if name in (only or section.model_fields)
+    }
+    keys = []
+    for name, field in wanted.items():
+        nested = field.annotation
+        if UNTRACKED not in field.metadata and isinstance(nested, type) and issubclass(nested, Section):
+            keys.append(tracked(nested, f"{prefix}.{name}"))
+        elif UNTRACKED not in field.metadata:
+            keys.append([f"{prefix}.{name}"])
+    whole = len(wanted) == len(section.model_fields) == len(keys)
+    if whole and all(len(part) == 1 and part[0].count(".") == prefix.count(".") + 1 for part in keys):
+        return [prefix]
+    return [key for part in keys for key in part]
 
 
 class HubDataset(Section):
@@ -75,9 +114,14 @@ class Model(Section):
     name: Name | None
     revision: Name | None
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether the name is a folder's: it begins with / or ./ or ../, as no hub name does."""
+        return bool(self.name) and str(self.name).startswith(("/", "./", "../"))
+
     def hub_names(self) -> list[str]:
         """The name, unless it is a folder."""
-        return [self.name] if self.name and not Path(self.name).is_dir() else []
+        return [self.name] if self.name and not self.is_folder else []
 
 
 class Architecture(Section):
@@ -123,7 +167,7 @@ class Generate(Section):
     top_p: Annotated[float, Field(gt=0, le=1)]
     max_new_tokens: Count
     max_prompt_tokens: Count
-    tokens_per_batch: Count
+    tokens_per_batch: Annotated[Count, UNTRACKED]
 
 
 class Embed(Section):
@@ -132,7 +176,7 @@ class Embed(Section):
     method: Literal["hidden_state", "sentence_transformer"]
     model: Model
     max_tokens: Count
-    tokens_per_batch: Count
+    tokens_per_batch: Annotated[Count, UNTRACKED]
 
     def hub_names(self) -> list[str]:
         """The sentence encoder, unless it is a folder."""
@@ -147,7 +191,7 @@ class Pilot(Section):
     round: Count
 
 
-class Implicit(Section):
+class Rewards(Section):
     """The policy's own reward of each response."""
 
     reward: Literal["none", "base", "adapter"]
@@ -161,12 +205,22 @@ class Select(Section):
     across: Literal["top", "stratified", "k_center"]
     pairs_per_prompt: Count
     mix: dict[Name, Positive]
-    mid: Annotated[list[Share], Field(min_length=2, max_length=2)]
-    matched_length: Annotated[float, Field(ge=1)]
-    length_bound: Positive
     text_features: bool
-    pilot: Pilot
-    implicit: Implicit
+    options: dict[Name, dict[Name, Any]]
+
+    def option(self, strategy: str, name: str) -> Any:
+        """A strategy's own parameter.
+
+        Raises:
+            UserError: params.yaml does not hold it.
+        """
+        try:
+            return self.options[strategy][name]
+        except KeyError:
+            raise UserError(
+                f"select.options.{strategy}.{name}: missing; strategy {strategy!r} needs it",
+                code="params.missing_key",
+            ) from None
 
 
 class Validate(Section):
@@ -194,14 +248,14 @@ class Judge(Section):
 
     server: Name | None
     model: Model
-    key_variable: Name
+    key_variable: Annotated[Name, UNTRACKED]
     rubric: Name
     attributes: dict[Name, float]
     temperature: Annotated[float, Field(ge=0)]
     max_tokens: Count
-    concurrency: Count
-    timeout: Positive
-    retries: Whole
+    concurrency: Annotated[Count, UNTRACKED]
+    timeout: Annotated[Positive, UNTRACKED]
+    retries: Annotated[Whole, UNTRACKED]
     price_in: Annotated[float, Field(ge=0)]
     price_out: Annotated[float, Field(ge=0)]
 
@@ -218,8 +272,8 @@ class People(Section):
 
     min_votes: Count
     min_share: Annotated[float, Field(gt=0, le=1)]
-    gold_share: Annotated[float, Field(ge=0, lt=1)]
-    repeat_share: Annotated[float, Field(ge=0, lt=1)]
+    gold_share: Annotated[float, Field(ge=0, lt=1), UNTRACKED]  # of the page, which no stage is
+    repeat_share: Annotated[float, Field(ge=0, lt=1), UNTRACKED]
     consensus: Literal["majority", "dawid_skene", "mace"]
 
 
@@ -285,14 +339,14 @@ class Train(Section):
     learning_rate: Positive
     warmup_share: Annotated[float, Field(ge=0, lt=1)]
     max_length: Annotated[int, Field(ge=16)]
-    checkpoint_every: Count
+    checkpoint_every: Annotated[Count, UNTRACKED]
     lora: Lora
 
 
 class Evaluate(Section):
     """Held-out measurement."""
 
-    judge: Literal["rule", "score_head", "reward_model"]
+    scorer: Literal["rule", "score_head", "reward_model"]
     samples: Count
     resamples: Annotated[int, Field(ge=200)]
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
@@ -338,6 +392,8 @@ class Params(Section):
     base: Base
     generate: Generate
     embed: Embed
+    rewards: Rewards
+    pilot: Pilot
     select: Select
     validation: Annotated[Validate, Field(alias="validate")]  # BaseModel has a validate of its own
     label: Label

@@ -72,7 +72,7 @@ def _sentence(error: dict[str, Any]) -> str:
         hint = f"did you mean {near[0]!r}?" if near else "take it out"
         return f"{where}: unknown key; {hint}"
     if error["type"] == "missing":
-        return f"{where}: missing; params.yaml has no hidden defaults, copy the key from profiles/demo.yaml"
+        return f"{where}: missing; params.yaml has no hidden defaults, add it (git diff params.yaml shows what it was)"
     message = str(error["msg"])
     return f"{where}: {message[:1].lower()}{message[1:]} (it is {error['input']!r:.80})"
 

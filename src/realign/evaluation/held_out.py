@@ -15,6 +15,9 @@ from realign.progress import progress
 from realign.store import ids
 from realign.store.work import require_rows
 
+# The keys of params.yaml's section generate that answers to held-out prompts depend on.
+SAMPLING = ("temperature", "top_p", "max_new_tokens", "max_prompt_tokens")
+
 _EQUAL = 1e-9
 
 

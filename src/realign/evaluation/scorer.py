@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from realign.config.params import Embed, Evaluate, Label
+from realign.config.params import Embed, Model
 from realign.data.simulation.qualities import qualities
 from realign.evaluation.intervals import Figure, Resampling, rate
 from realign.models import score_head
@@ -54,9 +54,10 @@ class Judge:
 
 
 def judge(
-    evaluate: Evaluate,
-    label: Label,
+    kind: str,
     embed: Embed,
+    reward_model: Model,
+    annotator: str,
     *,
     prompts: pd.DataFrame,
     scores: pd.DataFrame,
@@ -64,12 +65,13 @@ def judge(
     vectors: Vectors,
     work: Work,
 ) -> Judge:
-    """The judge that evaluate.judge names.
+    """The judge that evaluate.scorer names.
 
     Args:
-        evaluate: the evaluate section.
-        label: the label section: the reward model, and whose scores teach a head.
+        kind: rule, score_head or reward_model.
         embed: the embed section.
+        reward_model: which one, for a reward model.
+        annotator: whose scores teach a head.
         prompts: the prompts table; a head learns from train prompts alone.
         scores: the scores table.
         embeddings: the embeddings table.
@@ -79,18 +81,19 @@ def judge(
     Raises:
         UserError: there are no scores that a head could learn from.
     """
-    if evaluate.judge == "rule":
+    if kind == "rule":
         return Judge(qualities, "rule")
-    if evaluate.judge == "reward_model":
-        model = label.reward_model
+    if kind == "reward_model":
         return Judge(
-            lambda rows, column: rewards(model, rows["messages"].tolist(), rows[column].tolist(), work),
-            f"reward_model: {model.name}@{model.revision}",
+            lambda rows, column: rewards(
+                reward_model, rows["messages"].tolist(), rows[column].tolist(), work
+            ),
+            f"reward_model: {reward_model.name}@{reward_model.revision}",
         )
-    head = _fit(prompts, scores, embeddings, label.annotator)
+    head = _fit(prompts, scores, embeddings, annotator)
     return Judge(
         lambda rows, column: head.quality(vectors(rows[column].tolist())),
-        f"score_head: ridge on {embed.method}, alpha {head.alpha:g}, from scores by {label.annotator}",
+        f"score_head: ridge on {embed.method}, alpha {head.alpha:g}, from scores by {annotator}",
         head,
     )
 
@@ -104,7 +107,7 @@ def _fit(
     require_rows(
         rows,
         f"scored train responses by {annotator}",
-        "set evaluate.judge to another judge",
+        "set evaluate.scorer to another judge",
     )
     vectors = np.stack(rows["vector"].tolist()).astype(np.float64)
     return score_head.fit(vectors, rows["score"].to_numpy(), rows["prompt_id"].to_numpy())

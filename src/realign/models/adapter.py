@@ -36,11 +36,11 @@ def earlier_record(adapter: Path, base: str, key: str) -> dict[str, Any]:
     if unsaid:
         raise UserError(
             f"{key}: {adapter / RECORD} does not say the {' and '.join(unsaid)} of the training, so nothing can be "
-            "compared with it. Train that adapter once more with this version, or set select.implicit.reward to base"
+            "compared with it. Train that adapter once more with this version, or set rewards.reward to base"
         )
     if record["base"] != base:
         raise UserError(
             f"{key}: {adapter} was trained on another base ({record['base']}) than this run's ({base}), so its "
-            "log-ratio to this base means nothing. Name an adapter of this base, or set select.implicit.reward to base"
+            "log-ratio to this base means nothing. Name an adapter of this base, or set rewards.reward to base"
         )
     return record

@@ -7,6 +7,11 @@ import math
 from realign.config.params import Validate
 from realign.quality.gate import Check, Suite
 
+# The keys of params.yaml's section validate that each gate reads.
+RESPONSE_LIMITS = ("min_rows", "max_share_dropped", "max_share_truncated", "max_share_refusals")
+PAIR_LIMITS = ("min_rows", "max_share_dropped", "near_duplicate", "max_length_ratio")
+PREFERENCE_LIMITS = ("min_rows", "max_length_confound")
+
 
 def responses(limits: Validate, rows_in: int) -> Suite:
     """Candidate responses. Columns: response_id, text, tokens, truncated, refusal."""

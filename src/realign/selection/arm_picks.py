@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from realign.config.params import Arm, Compare, Select
+from realign.config.params import Arm, Compare, Pilot, Rewards, Select
 from realign.errors import UserError, listing
 from realign.models.reward_head import FEWEST
 from realign.selection.candidates import Candidates
@@ -26,12 +26,21 @@ def pilot_size(budget: int, options: Compare) -> int:
     return min(options.pilot, budget // 2)
 
 
-def refuse(options: Compare, select: Select, known: Mapping[str, Strategy], prompts: int | None) -> None:
+def refuse(
+    options: Compare,
+    select: Select,
+    pilot: Pilot,
+    rewards: Rewards | None,
+    known: Mapping[str, Strategy],
+    prompts: int | None,
+) -> None:
     """Say before any work what an experiment could not do.
 
     Args:
         options: the compare section.
         select: the select section.
+        pilot: the pilot section.
+        rewards: the rewards section; None where the rewards are there already, or found missing when read.
         known: strategies by name.
         prompts: train prompts that there are, where that is known.
 
@@ -48,7 +57,7 @@ def refuse(options: Compare, select: Select, known: Mapping[str, Strategy], prom
     except UserError as error:
         problems.append(str(error))
     there = [known[name] for name in names if name in known]
-    problems += unrewarded(there, select)
+    problems += unrewarded(there, rewards) if rewards else []
     taught = [s.name for s in there if "labels" in s.needs]
     smallest = min(options.budgets)
     if taught and pilot_size(smallest, options) < FEWEST:
@@ -56,9 +65,9 @@ def refuse(options: Compare, select: Select, known: Mapping[str, Strategy], prom
             f"{', '.join(taught)}: learns nothing from fewer than {FEWEST} labels, and of a budget of {smallest} it gets "
             f"{pilot_size(smallest, options)} (compare.pilot, at most half of the budget); raise them"
         )
-    unfit = pilot_problem(select.pilot.by, known) if taught else None
+    unfit = pilot_problem(pilot.by, known) if taught else None
     if unfit:
-        problems.append(f"select.pilot.by: {unfit}")
+        problems.append(f"pilot.by: {unfit}")
     large = [str(budget) for budget in sorted(options.budgets) if prompts is not None and budget > prompts]
     if large:
         problems.append(

@@ -18,7 +18,7 @@ from types import ModuleType
 import numpy as np
 
 from realign import discovery
-from realign.config.params import Select
+from realign.config.params import Pilot, Rewards, Select
 from realign.errors import UserError, listing
 from realign.selection.candidates import Candidates
 
@@ -126,7 +126,9 @@ def pilot_problem(by: str, known: Mapping[str, Strategy]) -> str | None:
     return None
 
 
-def refuse(names: Iterable[str], known: Mapping[str, Strategy], options: Select) -> None:
+def refuse(
+    names: Iterable[str], known: Mapping[str, Strategy], options: Select, pilot: Pilot, rewards: Rewards
+) -> None:
     """Say before any work what a run could not do: unknown strategies, and those that need what is not there.
 
     Raises:
@@ -136,31 +138,31 @@ def refuse(names: Iterable[str], known: Mapping[str, Strategy], options: Select)
     wanted = named([name for name in dict.fromkeys([*names, *parts]) if name != MIX], known).values()
     taught = [s.name for s in wanted if "labels" in s.needs]
     problems = []
-    if taught and not options.pilot.prompts:
+    if taught and not pilot.prompts:
         problems.append(
-            f"{', '.join(taught)}: learns from labels; set select.pilot.prompts above 0 (160 is a fair start), or "
+            f"{', '.join(taught)}: learns from labels; set pilot.prompts above 0 (160 is a fair start), or "
             "name another strategy"
         )
-    elif taught and options.budget is not None and options.budget <= options.pilot.prompts:
+    elif taught and options.budget is not None and options.budget <= pilot.prompts:
         problems.append(
             f"{', '.join(taught)}: the pilot counts in the budget, and select.budget {options.budget} is not above "
-            f"select.pilot.prompts {options.pilot.prompts}; raise the one, or lower the other"
+            f"pilot.prompts {pilot.prompts}; raise the one, or lower the other"
         )
-    problem = pilot_problem(options.pilot.by, known) if taught else None
+    problem = pilot_problem(pilot.by, known) if taught else None
     if problem:
-        problems.append(f"select.pilot.by: {problem}")
-    problems += unrewarded(wanted, options)
+        problems.append(f"pilot.by: {problem}")
+    problems += unrewarded(wanted, rewards)
     if problems:
         raise UserError(listing("params.yaml names strategies that cannot run:", problems))
 
 
-def unrewarded(wanted: Iterable[Strategy], options: Select) -> list[str]:
+def unrewarded(wanted: Iterable[Strategy], rewards: Rewards) -> list[str]:
     """What speaks against these strategies where nobody computes the rewards that they pick by: a sentence or none."""
     names = [s.name for s in wanted if "rewards" in s.needs]
-    if not names or options.implicit.reward != "none":
+    if not names or rewards.reward != "none":
         return []
     return [
-        f"{', '.join(names)}: picks by the policy's own reward of each response; set select.implicit.reward to base or "
+        f"{', '.join(names)}: picks by the policy's own reward of each response; set rewards.reward to base or "
         "adapter (docs/operations.md), or name another strategy"
     ]
 

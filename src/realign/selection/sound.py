@@ -30,7 +30,7 @@ def sound(
     return np.asarray(~columns["row_id"].isin(list(failed)))
 
 
-def pilot_rows(pool: Candidates, pilot: np.ndarray) -> pd.DataFrame:
+def pilot_rows(pool: Candidates, pilot: np.ndarray, by: str) -> pd.DataFrame:
     """These pairs as rows of the pairs table, in their order, with purpose pilot. (n,) -> n rows."""
     picks = Picks(pilot, np.ones(len(pilot), dtype=int))
-    return as_pairs(pool, picks, "pilot", pool.options.pilot.by)
+    return as_pairs(pool, picks, "pilot", by)

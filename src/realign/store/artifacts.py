@@ -35,10 +35,12 @@ class Artifact:
         path: relative to the project's root. Where it has {names}, the table lies in parts, a file for each
             value of the columns of these names.
         table: its schema, for tables (.parquet or .csv); None for JSON, text and folders.
+        metric: whether it holds figures that DVC compares between commits and git keeps.
     """
 
     path: str
     table: schemas.Table | None = None
+    metric: bool = False
 
     @property
     def by(self) -> list[str]:
@@ -52,6 +54,8 @@ class Artifact:
 
 
 ARTIFACTS: Mapping[str, Artifact] = {
+    "source": Artifact("src/realign"),
+    "code": Artifact("data/code"),
     "prompts": Artifact("data/prepared/prompts.parquet", schemas.PROMPTS),
     "given": Artifact("data/prepared/given.parquet", schemas.GIVEN),
     "scores": Artifact("data/prepared/scores.parquet", schemas.SCORES),
@@ -70,7 +74,7 @@ ARTIFACTS: Mapping[str, Artifact] = {
     "adapter": Artifact("models/adapter"),
     "judgements": Artifact("data/evaluated/judgements.parquet", schemas.JUDGEMENTS),
     "margins": Artifact("data/evaluated/margins.parquet", schemas.MARGINS),
-    "metrics": Artifact("reports/metrics.json"),
+    "metrics": Artifact("reports/metrics.json", metric=True),
     "report": Artifact("reports/report.html"),
     "plot_similarity": Artifact("reports/plots/similarity.csv", schemas.HISTOGRAM),
     "plot_lengths": Artifact("reports/plots/lengths.csv", schemas.LENGTHS),

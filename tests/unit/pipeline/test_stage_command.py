@@ -20,7 +20,7 @@ from realign.store.work import Quarantine
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A project in which prepare reads two prompts."""
-    shutil.copy(ROOT / "profiles" / "demo.yaml", tmp_path / "params.yaml")
+    shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
     raw = tmp_path / "data" / "builtin" / "tasks.jsonl"
     raw.parent.mkdir(parents=True)
     rows = [

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from realign.config.params import Select
+from realign.config.params import Pilot, Select
 from realign.errors import UserError
 from realign.experiments.replay.data import Scored
 from realign.progress import progress
@@ -32,7 +32,7 @@ class Plan:
         k: responses sampled a prompt; None for all.
         draws: how often.
         budget: labels that each strategy may buy, the pilot's included; None for one of every prompt.
-        pilot: prompts with a pair labeled first, for strategies that learn.
+        pilot: pairs labeled first for strategies that learn: how many, who picks them, in what rounds.
         temperatures: of the Bradley-Terry annotator, in units of the scale; used without a second one.
         seed: of samples, pilots and random picks.
         options: the select section.
@@ -42,7 +42,7 @@ class Plan:
     k: int | None
     draws: int
     budget: int | None
-    pilot: int
+    pilot: Pilot
     temperatures: tuple[float, ...]
     seed: int
     options: Select
@@ -228,17 +228,17 @@ def _draw(
         def ask(pairs: np.ndarray) -> LabeledPairs | None:
             return _teaches(pool, facts, pairs, data, embeddings)
 
-        first = pilot(pool, known, plan.pilot, np.ones(len(pool.prompt), dtype=bool), ask)
+        first = pilot(pool, known, plan.pilot.prompts, np.ones(len(pool.prompt), dtype=bool), plan.pilot, ask)
         piloted[pool.prompt[first]] = True
         kept = data.responses[data.responses["response_id"].isin(pool.responses[~piloted[pool.owner]])]
         rest = candidates(kept, embeddings, pool.seed, pool.options, ask(first))
     # Chance says nothing of a strategy; what a strategy picked in order to learn is its work as well.
-    aside = piloted if plan.options.pilot.by == CHANCE else np.zeros(size, dtype=bool)
+    aside = piloted if plan.pilot.by == CHANCE else np.zeros(size, dtype=bool)
     where = np.flatnonzero(~piloted[pool.prompt])  # a pair of the rest -> the same pair of the pool
     for name in plan.strategies:
         budget = plan.budget
         if name in taught:
-            budget = None if budget is None else budget - plan.pilot
+            budget = None if budget is None else budget - plan.pilot.prompts
             options = plan.options.model_copy(update={"budget": budget})
             pairs = where[choose(name, rest, known, options).pairs]
         elif name in fixed:
@@ -298,12 +298,12 @@ def _sample(responses: pd.DataFrame, k: int | None, seed: int) -> pd.DataFrame:
 def _check(plan: Plan, prompts: int, taught: bool) -> None:
     if not taught:
         return
-    if plan.pilot >= prompts:
+    if plan.pilot.prompts >= prompts:
         raise UserError(
-            f"a pilot of {plan.pilot} prompts leaves none of the {prompts} to pick from. Set a smaller --pilot"
+            f"a pilot of {plan.pilot.prompts} prompts leaves none of the {prompts} to pick from. Set a smaller --pilot"
         )
-    if plan.budget is not None and plan.budget <= plan.pilot:
+    if plan.budget is not None and plan.budget <= plan.pilot.prompts:
         raise UserError(
-            f"a budget of {plan.budget} labels is spent by the pilot of {plan.pilot}. Set a larger --budget, a smaller "
-            "--pilot, or leave out strategies that learn from labels"
+            f"a budget of {plan.budget} labels is spent by the pilot of {plan.pilot.prompts}. Set a larger --budget, a "
+            "smaller --pilot, or leave out strategies that learn from labels"
         )

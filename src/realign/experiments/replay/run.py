@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from realign.config.params import Params, Select
+from realign.config.params import Params, Pilot
 from realign.errors import UserError
 from realign.evaluation.intervals import Resampling
 from realign.experiments.replay import figures
@@ -76,10 +76,11 @@ def run(root: Path, params: Params, asked: Request) -> dict[str, Any]:
         raise UserError(
             f"{', '.join(rewarded)}: picks by a policy's own reward of each response, and a replay has texts and scores "
             "but no policy. Leave it out here, and have a run measure it: realign run --set 'audit=[NAME]' --set "
-            "select.implicit.reward=base (or adapter, docs/operations.md)"
+            "rewards.reward=base (or adapter, docs/operations.md)"
         )
     names = (BASELINE, *(name for name in dict.fromkeys(names) if name != BASELINE))
-    options = _options(params.select, asked, known)
+    pilot = _pilot(params.pilot, asked, known)
+    options = params.select
     data = read(asked.data, params, asked.annotator, asked.second)
     origin = source(root, params, asked.encoder)
     vectors = embeddings(data.responses, origin, work)
@@ -89,7 +90,7 @@ def run(root: Path, params: Params, asked: Request) -> dict[str, Any]:
         k=asked.k,
         draws=asked.draws,
         budget=asked.budget,
-        pilot=asked.pilot,
+        pilot=pilot,
         temperatures=_temperatures(data),
         seed=params.seed if asked.seed is None else asked.seed,
         options=options,
@@ -110,9 +111,9 @@ def run(root: Path, params: Params, asked: Request) -> dict[str, Any]:
             "k": plan.k,
             "draws": plan.draws,
             "budget": plan.budget,
-            "pilot": plan.pilot,
-            "pilot_by": options.pilot.by,
-            "pilot_round": options.pilot.round,
+            "pilot": pilot.prompts,
+            "pilot_by": pilot.by,
+            "pilot_round": pilot.round,
             "learned": [name for name in plan.strategies if needs("labels", name, known, plan.options)],
             "encoder": origin.name,
             "criteria": list(found.criteria),
@@ -133,18 +134,18 @@ def shown(params: Params, known: Mapping[str, Strategy]) -> tuple[str, ...]:
     return tuple(name for name in names if not needs("rewards", name, known, params.select))
 
 
-def _options(select: Select, asked: Request, known: Mapping[str, Strategy]) -> Select:
-    """The select section as this replay has it.
+def _pilot(settings: Pilot, asked: Request, known: Mapping[str, Strategy]) -> Pilot:
+    """The pilot section as this replay has it.
 
     Raises:
         UserError: nobody of this name can pick a pilot.
     """
-    said = {"by": asked.pilot_by, "round": asked.pilot_round}
-    pilot = select.pilot.model_copy(update={key: value for key, value in said.items() if value is not None})
+    given = {"prompts": asked.pilot, "by": asked.pilot_by, "round": asked.pilot_round}
+    pilot = settings.model_copy(update={key: value for key, value in given.items() if value is not None})
     problem = pilot_problem(pilot.by, known)
     if problem:
         raise UserError(f"--pilot-by: {problem}")
-    return select.model_copy(update={"pilot": pilot})
+    return pilot
 
 
 def _temperatures(data: Scored) -> tuple[float, ...]:

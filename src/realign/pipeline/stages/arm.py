@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from realign.config.params import Arm, Embed, Evaluate, Generate, Label, Train
+from realign.config.params import Arm, Embed, Evaluate, Generate, Model, Train
 from realign.data.pairs import as_preferences, with_texts
 from realign.evaluation import held_out
 from realign.evaluation.scorer import judge
@@ -20,6 +20,8 @@ from realign.store import ids, schemas
 from realign.store.work import Work, require_rows
 
 Item = Arm
+EXPERIMENT = True
+MATRIX = {"strategy": "compare.strategies", "budget": "compare.budgets", "seed": "compare.seeds"}
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,12 @@ class Settings:
     """What an arm is told."""
 
     seed: int
-    generate: Generate
+    generate: Generate = field(metadata={"only": held_out.SAMPLING})
     embed: Embed
-    label: Label
+    reward_model: Model = field(metadata={"key": "label.reward_model"})
+    annotator: str = field(metadata={"key": "label.annotator"})
     train: Train
-    evaluate: Evaluate
+    evaluate: Evaluate = field(metadata={"only": ("scorer",)})
     samples: int = field(metadata={"key": "compare.samples"})
 
 
@@ -119,9 +122,10 @@ def _answers(
     texts, lengths = [s.text for s in said], [s.tokens for s in said]
     kl = held_out.divergence(model, tokenizer, rows, said, record, options)
     measure = judge(
-        settings.evaluate,
-        settings.label,
+        settings.evaluate.scorer,
         settings.embed,
+        settings.reward_model,
+        settings.annotator,
         prompts=inputs.prompts,
         scores=inputs.scores,
         embeddings=inputs.embeddings,

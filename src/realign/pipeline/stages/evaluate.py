@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from realign.config.params import Embed, Evaluate, Generate, Label
+from realign.config.params import Embed, Evaluate, Generate, Model
 from realign.evaluation import factors, held_out
 from realign.evaluation.calibration import calibration
 from realign.evaluation.intervals import Figure, Resampling, mean, rate, ratio_of_means
@@ -44,9 +44,10 @@ class Settings:
     """What evaluate is told."""
 
     seed: int
-    generate: Generate
+    generate: Generate = field(metadata={"only": held_out.SAMPLING})
     embed: Embed
-    label: Label
+    reward_model: Model = field(metadata={"key": "label.reward_model"})
+    annotator: str = field(metadata={"key": "label.annotator"})
     evaluate: Evaluate
 
 
@@ -73,9 +74,10 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         model, tokenizer, pairs, inputs.prompts, inputs.responses, record, settings.generate
     )
     measure = judge(
-        settings.evaluate,
-        settings.label,
+        settings.evaluate.scorer,
         settings.embed,
+        settings.reward_model,
+        settings.annotator,
         prompts=inputs.prompts,
         scores=inputs.scores,
         embeddings=inputs.embeddings,

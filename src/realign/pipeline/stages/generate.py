@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ class Settings:
 
     seed: int
     generate: Generate
-    validate: Validate
+    validate: Validate = field(metadata={"only": suites.RESPONSE_LIMITS})
 
 
 @dataclass(frozen=True)

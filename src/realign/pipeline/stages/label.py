@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ class Settings:
     seed: int
     embed: Embed
     label: Label
-    validate: Validate
+    validate: Validate = field(metadata={"only": suites.PREFERENCE_LIMITS})
 
 
 @dataclass(frozen=True)

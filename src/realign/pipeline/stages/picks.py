@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from realign.config.params import Compare, Embed, Label, Select, Validate
+from realign.config.params import Compare, Embed, Label, Pilot, Select, Validate
 from realign.evaluation.held_out import better_side
 from realign.labelers import label_pairs, requests
 from realign.labelers.base import OUTCOMES
+from realign.quality import suites
 from realign.selection import MIX, Strategy, choose, pilot, registry
 from realign.selection import sound as teaching
 from realign.selection.arm_picks import arm_picks, pilot_size, refuse
@@ -21,6 +22,8 @@ from realign.selection.labeled_pairs import LabeledPairs, labeled_pairs
 from realign.selection.tables import as_pairs, known_rewards, single, usable
 from realign.store import ids, schemas
 from realign.store.work import Quarantine, Work
+
+EXPERIMENT = True
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,13 @@ class Settings:
 
     seed: int
     embed: Embed
-    select: Select
-    validate: Validate
+    pilot: Pilot = field(metadata={"only": ("by", "round")})
+    select: Select = field(
+        metadata={"only": ("across", "pairs_per_prompt", "mix", "text_features", "options")}
+    )
+    validate: Validate = field(metadata={"only": suites.PAIR_LIMITS})
     label: Label
-    compare: Compare
+    compare: Compare = field(metadata={"only": ("strategies", "budgets", "seeds", "pilot")})
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     """
     known = registry(inputs.strategies)
     train, held_out = usable(inputs.prompts, inputs.responses, inputs.embeddings, Quarantine())
-    refuse(settings.compare, settings.select, known, train["prompt_id"].nunique())
+    refuse(settings.compare, settings.select, settings.pilot, None, known, train["prompt_id"].nunique())
     rewards = known_rewards(inputs.rewards)
     pools = {
         seed: candidates(
@@ -136,13 +142,15 @@ def _teaching(
 
     def bought(seed: int) -> np.ndarray:
         def ask(found: np.ndarray) -> LabeledPairs | None:
-            pairs = teaching.pilot_rows(pools[seed], found)
+            pairs = teaching.pilot_rows(pools[seed], found, settings.pilot.by)
             return taught(pairs, _judged(pairs, inputs, settings, work))
 
-        return pilot(pools[seed], known, pilot_size(max(options.budgets), options), sound, ask)
+        return pilot(
+            pools[seed], known, pilot_size(max(options.budgets), options), sound, settings.pilot, ask
+        )
 
     found = {seed: bought(seed) for seed in pools}
-    pairs = {seed: teaching.pilot_rows(pools[seed], part) for seed, part in found.items()}
+    pairs = {seed: teaching.pilot_rows(pools[seed], part, settings.pilot.by) for seed, part in found.items()}
     judged = _judged(pd.concat(list(pairs.values())), inputs, settings, work)
     sizes = [pilot_size(budget, options) for budget in options.budgets]
     return {

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from realign.config.params import Embed, Label, Select, Validate
+from realign.config.params import Embed, Label, Pilot, Select, Validate
 from realign.errors import UserError
+from realign.quality import suites
 from realign.store import schemas
 from realign.store.work import Quarantine, Work
 
@@ -35,8 +36,9 @@ class Settings:
 
     seed: int
     embed: Embed
-    select: Select
-    validate: Validate
+    pilot: Pilot
+    select: Select = field(metadata={"only": ("mix", "text_features", "options")})
+    validate: Validate = field(metadata={"only": suites.PAIR_LIMITS})
     label: Label
 
 
@@ -48,7 +50,7 @@ class Outputs:
 
 
 def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
-    """A pair of each of `select.pilot.prompts` train prompts, judged by the run's labeler; none costs no time.
+    """A pair of each of `pilot.prompts` train prompts, judged by the run's labeler; none costs no time.
 
     Only pairs that the pairs gate would let through are bought, so that none is paid for and then set aside.
 
@@ -56,7 +58,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         UserError: there are not that many prompts, or the labeler cannot judge this data.
         LabelsMissing: people's votes, or money for the judge, are missing.
     """
-    wanted = settings.select.pilot.prompts
+    wanted = settings.pilot.prompts
     if not wanted:
         return Outputs(pd.DataFrame(columns=schemas.PILOT.names))
     from realign.labelers import label_pairs, requests
@@ -74,7 +76,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     there = len(np.unique(pool.prompt[sound]))
     if wanted >= there:
         raise UserError(
-            f"select.pilot.prompts: {wanted} of {there} train prompts with a sound pair leave none to pick "
+            f"pilot.prompts: {wanted} of {there} train prompts with a sound pair leave none to pick "
             "from; set it lower, or give more prompts"
         )
     told = requests.Known(
@@ -83,7 +85,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     )  # fmt: skip
 
     def judged(rows: np.ndarray) -> pd.DataFrame:
-        uses, label = teaching.pilot_rows(pool, rows), work.of("label")
+        uses, label = teaching.pilot_rows(pool, rows, settings.pilot.by), work.of("label")
         asked = label_pairs.ask(
             uses, told, settings.label, settings.embed, seed=settings.seed, work=label
         ).judged
@@ -92,4 +94,4 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     def teaches(rows: np.ndarray) -> LabeledPairs | None:
         return labeled_pairs(judged(rows), inputs.responses, inputs.embeddings)
 
-    return Outputs(judged(pilot(pool, known, wanted, sound, teaches))[schemas.PILOT.names])
+    return Outputs(judged(pilot(pool, known, wanted, sound, settings.pilot, teaches))[schemas.PILOT.names])

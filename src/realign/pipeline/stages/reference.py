@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from realign.config.params import Embed, Evaluate, Generate, Label
+from realign.config.params import Embed, Evaluate, Generate, Model
 from realign.evaluation import held_out
 from realign.evaluation.scorer import judge
 from realign.models.embedders.texts import text_vectors
 from realign.models.load import load_causal
 from realign.store import schemas
 from realign.store.work import Work
+
+EXPERIMENT = True
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,11 @@ class Settings:
     """What reference is told."""
 
     seed: int
-    generate: Generate
+    generate: Generate = field(metadata={"only": held_out.SAMPLING})
     embed: Embed
-    label: Label
-    evaluate: Evaluate
+    reward_model: Model = field(metadata={"key": "label.reward_model"})
+    annotator: str = field(metadata={"key": "label.annotator"})
+    evaluate: Evaluate = field(metadata={"only": ("scorer",)})
     samples: int = field(metadata={"key": "compare.samples"})
 
 
@@ -56,9 +59,10 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     rows = held_out.occasions(inputs.prompts, tokenizer, options, settings.samples)
     said = held_out.answers(model, tokenizer, rows, options, settings.seed, "reference: base answers")
     measure = judge(
-        settings.evaluate,
-        settings.label,
+        settings.evaluate.scorer,
         settings.embed,
+        settings.reward_model,
+        settings.annotator,
         prompts=inputs.prompts,
         scores=inputs.scores,
         embeddings=inputs.embeddings,

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from realign.config.params import Generate, Implicit
+from realign.config.params import Rewards
 from realign.errors import UserError
 from realign.store import ids, schemas
 from realign.store.work import Work
 
-_KEY = "select.implicit.adapter"
+_KEY = "rewards.adapter"
 _LONGEST = 4096
 
 
@@ -33,8 +33,8 @@ class Inputs:
 class Settings:
     """What rewards is told."""
 
-    generate: Generate
-    implicit: Implicit = field(metadata={"key": "select.implicit"})
+    rewards: Rewards
+    tokens_per_batch: int = field(metadata={"key": "generate.tokens_per_batch"})
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     Raises:
         UserError: the earlier adapter is none, or one of another base, or a prompt leaves its responses no token.
     """
-    if settings.implicit.reward == "none":
+    if settings.rewards.reward == "none":
         return Outputs(pd.DataFrame(columns=schemas.REWARDS.names))
     from realign.models.adapter import earlier_record
     from realign.models.chat import completion_tokens
@@ -64,7 +64,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     train = inputs.prompts[inputs.prompts["split"] == "train"]
     rows = inputs.responses.merge(train[["prompt_id", "messages"]], on="prompt_id")
     made_by = [ids.folder_digest(inputs.base)]
-    aligned = settings.implicit.reward == "adapter"
+    aligned = settings.rewards.reward == "adapter"
     if aligned:
         max_length = int(earlier_record(inputs.earlier, made_by[0], _KEY)["max_length"])
         made_by.append(ids.folder_digest(inputs.earlier))
@@ -82,7 +82,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         [ids.digest(*made_by, str(max_length), *pair) for pair in said],
         work,
         max_length=max_length,
-        tokens_per_batch=settings.generate.tokens_per_batch,
+        tokens_per_batch=settings.tokens_per_batch,
         pad=int(tokenizer.pad_token_id),
         reference=aligned,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -13,6 +13,8 @@ from realign.experiments.compare import compare
 from realign.report import compare_page
 from realign.store import schemas
 from realign.store.work import Work
+
+EXPERIMENT = True
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class Settings:
     """What summary is told."""
 
     seed: int
-    evaluate: Evaluate
-    compare: Compare
+    evaluate: Evaluate = field(metadata={"only": ("resamples", "confidence")})
+    compare: Compare = field(metadata={"only": ("strategies", "budgets", "seeds", "baseline")})
 
 
 @dataclass(frozen=True)

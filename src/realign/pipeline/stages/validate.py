@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -25,7 +25,7 @@ class Inputs:
 class Settings:
     """The parameters that validate reads."""
 
-    validate: Validate
+    validate: Validate = field(metadata={"only": suites.PAIR_LIMITS})
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ def margin_length_bounded(pool: Candidates) -> np.ndarray:
     1/2 - |p - 1/2| is the expected label error of a pair, and its sum is what this strategy makes small. Length
     is a covariate of its own: what it says is not left to x to express (heads.pairwise).
 
-    The bound: over one pick a prompt, the mean |ln(n_i / n_j)| is at most select.length_bound times that
+    The bound: over one pick a prompt, the mean |ln(n_i / n_j)| is at most option bound times that
     of all candidate pairs with equal weight for every prompt, which is what a random pick has on average.
     Of all ways to take one pair a prompt within the bound it takes the one with the smallest expected
     label error, up to the last prompt: m is the Lagrange multiplier of that problem, by bisection. No
@@ -26,7 +26,7 @@ def margin_length_bounded(pool: Candidates) -> np.ndarray:
     """
     sure, apart = np.abs(pool.p_first - 0.5), np.abs(pool.log_length_ratio)
     chance = float((np.bincount(pool.prompt, apart) / np.bincount(pool.prompt)).mean())
-    goal = pool.options.length_bound * chance
+    goal = pool.options.option("margin_length_bounded", "bound") * chance
     starts = np.searchsorted(pool.prompt, np.arange(len(pool.prompt_ids)))
 
     def mean_apart(m: float) -> float:
