@@ -22,7 +22,7 @@ ALL = (*stage.STAGES, *stage.COMPARE)
 # As dvc.yaml names them; stage.FILES takes the same keys of params.yaml.
 FILES = {
     "raw": "${prepare.path}", "known_pairs": "${label.known_pairs}", "rubric": "${label.judge.rubric}",
-    "earlier": "${select.implicit.adapter}",
+    "earlier": "${rewards.adapter}",
 }  # fmt: skip
 
 

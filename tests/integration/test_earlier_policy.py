@@ -20,8 +20,8 @@ pytestmark = [
 ]
 
 ASKED = (
-    "strategy=implicit_margin", "audit=[implicit_margin_small]", "select.implicit.reward=adapter",
-    "select.implicit.adapter=models/previous",
+    "strategy=implicit_margin", "audit=[implicit_margin_small]", "rewards.reward=adapter",
+    "rewards.adapter=models/previous",
 )  # fmt: skip
 
 

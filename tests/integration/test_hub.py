@@ -61,7 +61,7 @@ _DATA = (
     "prepare.max_prompts=null",
     "generate.mode=given",
     "label.labeler=scores",
-    "evaluate.judge=score_head",
+    "evaluate.scorer=score_head",
 )
 _MODEL = ("base.source=hub", "base.model.name=acme/tiny", f"base.model.revision={REVISION}")
 

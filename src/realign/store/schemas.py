@@ -115,7 +115,7 @@ EMBEDDINGS = Table(
 )  # fmt: skip
 
 REWARDS = Table(
-    "rewards", "The policy's own reward of each response to a train prompt; empty where select.implicit.reward is none.",
+    "rewards", "The policy's own reward of each response to a train prompt; empty where rewards.reward is none.",
     ("response_id",),
     (
         _RESPONSE,

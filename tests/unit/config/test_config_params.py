@@ -156,7 +156,7 @@ def test_a_long_wrong_value_is_cut():
         ({"audit": ["hard", "hard"]}, ["audit:", "twice"]),
         (
             {"prepare.source": "hub", "label.labeler": "scores", "generate.mode": "given",
-             "evaluate.judge": "score_head"},
+             "evaluate.scorer": "score_head"},
             ["prepare.hub: name and revision"],
         ),
         ({"base.source": "local"}, ["base.model: name and revision", "base.source is local"]),
@@ -166,12 +166,12 @@ def test_a_long_wrong_value_is_cut():
         ({"embed.method": "sentence_transformer"}, ["embed.model: name and revision"]),
         (
             {"prepare.source": "prompts", "generate.mode": "given", "label.labeler": "reward_model",
-             "label.reward_model": NAMED, "evaluate.judge": "reward_model", "base.source": "hub",
+             "label.reward_model": NAMED, "evaluate.scorer": "reward_model", "base.source": "hub",
              "base.model": NAMED},
             ["generate.mode", "prompts has none", "set sample"],
         ),
         (
-            {"prepare.source": "multi", "evaluate.judge": "reward_model", "label.reward_model": NAMED},
+            {"prepare.source": "multi", "evaluate.scorer": "reward_model", "label.reward_model": NAMED},
             ["label.labeler: oracle", "builtin tasks"],
         ),
         ({"label.labeler": "scores"}, ["label.labeler: scores", "generate.mode: given"]),
@@ -180,12 +180,12 @@ def test_a_long_wrong_value_is_cut():
             ["label.labeler: scores", "with scored data"],
         ),
         ({"label.labeler": "reward_model"}, ["label.reward_model: name and revision"]),
-        ({"evaluate.judge": "reward_model"}, ["label.reward_model: name and revision"]),
+        ({"evaluate.scorer": "reward_model"}, ["label.reward_model: name and revision"]),
         (
             {"prepare.source": "multi", "label.labeler": "scores", "generate.mode": "given"},
-            ["evaluate.judge: rule", "score_head or reward_model"],
+            ["evaluate.scorer: rule", "score_head or reward_model"],
         ),
-        ({"evaluate.judge": "score_head"}, ["evaluate.judge: score_head", "generate.mode: given"]),
+        ({"evaluate.scorer": "score_head"}, ["evaluate.scorer: score_head", "generate.mode: given"]),
         ({"train.loss_weights": [1.0, 2.0]}, ["train.loss_weights", "one weight for each"]),
         ({"train.label_smoothing": 0.1}, ["train.label_smoothing", "robust or exo_pair"]),
         ({"train.loss_type": ["exo_pair"]}, ["train.label_smoothing", "above 0"]),
@@ -195,20 +195,20 @@ def test_a_long_wrong_value_is_cut():
         ({"embed.max_tokens": 300}, ["base.build.max_positions", "300 tokens"]),
         ({"generate.max_new_tokens": 161}, ["base.build.max_positions", "257 tokens"]),
         (
-            {"select.implicit.reward": "adapter"},
-            ["select.implicit.reward: adapter needs", "select.implicit.adapter", "docs/operations.md"],
+            {"rewards.reward": "adapter"},
+            ["rewards.reward: adapter needs", "rewards.adapter", "docs/operations.md"],
         ),
         (
-            {"select.implicit.adapter": "models/previous"},
-            ["select.implicit.adapter: models/previous is not looked at", "reward is none"],
+            {"rewards.adapter": "models/previous"},
+            ["rewards.adapter: models/previous is not looked at", "reward is none"],
         ),
         (
-            {"select.implicit": {"reward": "base", "adapter": "models/previous"}},
-            ["select.implicit.adapter: models/previous is not looked at", "reward is base"],
+            {"rewards": {"reward": "base", "adapter": "models/previous"}},
+            ["rewards.adapter: models/previous is not looked at", "reward is base"],
         ),
         (
-            {"select.implicit": {"reward": "adapter", "adapter": "./models/adapter/"}},
-            ["select.implicit.adapter: models/adapter is what this run will train", "a copy"],
+            {"rewards": {"reward": "adapter", "adapter": "./models/adapter/"}},
+            ["rewards.adapter: models/adapter is what this run will train", "a copy"],
         ),
     ],
 )  # fmt: skip
@@ -225,13 +225,13 @@ def test_what_cannot_work_together_is_refused_with_its_mend(changes, words):
         # A second opinion that is the first: label error 0 with an interval.
         (
             {"prepare.source": "multi", "generate.mode": "given", "label.labeler": "scores",
-             "evaluate.judge": "score_head", "label.gold_annotator": "score"},
+             "evaluate.scorer": "score_head", "label.gold_annotator": "score"},
             "label.gold_annotator",
         ),
         # A model cannot be built from prompts without responses.
         (
             {"prepare.source": "prompts", "label.labeler": "reward_model", "label.reward_model": NAMED,
-             "evaluate.judge": "reward_model"},
+             "evaluate.scorer": "reward_model"},
             "base.source",
         ),
     ],
@@ -245,13 +245,13 @@ def test_what_will_fail_or_mislead_later_is_refused_at_once(changes, key):
     [
         (
             {"prepare.source": "hub", "prepare.hub": {**MOVING, "split": "train", "shape": "multi"},
-             "generate.mode": "given", "label.labeler": "scores", "evaluate.judge": "score_head"},
+             "generate.mode": "given", "label.labeler": "scores", "evaluate.scorer": "score_head"},
             "prepare.hub",
         ),
         ({"base.source": "hub", "base.model": MOVING}, "base.model"),
         ({"embed.method": "sentence_transformer", "embed.model": MOVING}, "embed.model"),
         ({"label.labeler": "reward_model", "label.reward_model": MOVING}, "label.reward_model"),
-        ({"evaluate.judge": "reward_model", "label.reward_model": MOVING}, "label.reward_model"),
+        ({"evaluate.scorer": "reward_model", "label.reward_model": MOVING}, "label.reward_model"),
     ],
 )  # fmt: skip
 def test_a_branch_pins_nothing(changes, key):
@@ -278,8 +278,8 @@ def test_what_is_not_used_need_not_be_pinned_and_a_folder_is_told_its_digest_lat
         {"generate.max_new_tokens": 160},
         {"embed.method": "sentence_transformer", "embed.model": NAMED},
         {"select.budget": 5},
-        {"select.implicit.reward": "base"},
-        {"select.implicit": {"reward": "adapter", "adapter": "models/previous"}},
+        {"rewards.reward": "base"},
+        {"rewards": {"reward": "adapter", "adapter": "models/previous"}},
         {"train.lora.target_modules": ["q_proj"]},
     ],
 )
@@ -294,17 +294,17 @@ def test_all_problems_stand_in_one_message():
         "generate.k", "report.title", "sead", "seed", "train.beta",
     ]  # fmt: skip
     impossible = edited(
-        {"audit": ["easy", "hard", "hard"], "evaluate.judge": "score_head", "train.max_length": 999}
+        {"audit": ["easy", "hard", "hard"], "evaluate.scorer": "score_head", "train.max_length": 999}
     )
     assert [line.partition(":")[0] for line in problems(impossible)] == [
-        "audit", "audit", "evaluate.judge", "base.build.max_positions",
+        "audit", "audit", "evaluate.scorer", "base.build.max_positions",
     ]  # fmt: skip
 
 
 def test_wrong_values_and_impossible_combinations_stand_in_one_message():
-    both = {"train.beta": -1.0, "audit": ["easy"], "evaluate.judge": "score_head", "embed.max_tokens": 999}
+    both = {"train.beta": -1.0, "audit": ["easy"], "evaluate.scorer": "score_head", "embed.max_tokens": 999}
     assert [line.partition(":")[0] for line in problems(edited(both))] == [
-        "train.beta", "audit", "evaluate.judge",
+        "train.beta", "audit", "evaluate.scorer",
     ]  # fmt: skip
     without = edited(both)
     del without["label"], without["validate"]["min_rows"]

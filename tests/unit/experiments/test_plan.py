@@ -30,7 +30,7 @@ def write_tables(root, **tables):
 def priced(root, strategy="easy"):
     raw = raw_params() | {"strategy": strategy, "audit": []}
     raw["validate"] |= {"min_rows": 2, "max_share_dropped": 0.99, "near_duplicate": 1.0}
-    raw["select"]["implicit"]["reward"] = "base"
+    raw["rewards"]["reward"] = "base"
     return {row["strategy"]: row for row in plan.run(root, params_file.check(raw), None, 0)["strategies"]}
 
 

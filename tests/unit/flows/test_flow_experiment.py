@@ -13,7 +13,7 @@ from realign.errors import UserError
 @pytest.fixture
 def root(tmp_path):
     shutil.copytree(ROOT / "profiles", tmp_path / "profiles")
-    shutil.copy(tmp_path / "profiles" / "demo.yaml", tmp_path / "params.yaml")
+    shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
     settings.write(
         tmp_path, None, ["compare.strategies=[easy, random]", "compare.budgets=[50]", "compare.seeds=[1]"]
     )

@@ -14,7 +14,7 @@ from realign.errors import UserError
 @pytest.fixture
 def root(tmp_path):
     """A project with its raw file, in a git repository."""
-    shutil.copy(ROOT / "profiles" / "demo.yaml", tmp_path / "params.yaml")
+    shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
     shutil.copy(ROOT / "dvc.yaml", tmp_path / "dvc.yaml")
     raw = tmp_path / "data" / "builtin"
     raw.mkdir(parents=True)
@@ -96,7 +96,7 @@ def test_a_folder_without_git_says_so(root):
 def test_an_earlier_adapter_that_is_not_there_is_said_before_any_work(root):
     edited(root, "reward: none", "reward: adapter")
     edited(root, "adapter: data/no-file", "adapter: models/previous")
-    with pytest.raises(UserError, match=r"select\.implicit\.adapter: models/previous is not there"):
+    with pytest.raises(UserError, match=r"rewards\.adapter: models/previous is not there"):
         project.check(root)
     (root / "models" / "previous").mkdir(parents=True)
     edited(root, "strategy: easy", "strategy: implicit_margin")

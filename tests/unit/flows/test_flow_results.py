@@ -48,7 +48,7 @@ def test_rows_hold_value_interval_and_count():
 
 
 def test_the_table_names_confidence_labeler_and_report(tmp_path):
-    shutil.copy(ROOT / "profiles" / "demo.yaml", tmp_path / "params.yaml")
+    shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports" / "metrics.json").write_text(json.dumps(METRICS))
     out = io.StringIO()

@@ -21,7 +21,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 def project(tmp_path):
     """A project whose params.yaml is the embedded default."""
     shutil.copytree(ROOT / "profiles", tmp_path / "profiles")
-    shutil.copy(tmp_path / "profiles" / "demo.yaml", tmp_path / "params.yaml")
+    shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
     return tmp_path
 
 

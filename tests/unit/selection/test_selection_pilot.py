@@ -15,9 +15,9 @@ from realign.selection.labeled_pairs import LabeledPairs
 KNOWN = registry()
 
 
-def pool_of(**options):
+def pool_of():
     responses, embeddings = tables([5] * 60, width=6, seed=3)
-    return candidates(responses, embeddings, 7, section("select", pilot=options))
+    return candidates(responses, embeddings, 7, section("select"))
 
 
 class Teacher:
@@ -41,9 +41,9 @@ def every(pool):
 
 
 def test_by_chance_it_is_what_random_picks_and_nobody_is_asked_meanwhile():
-    pool = pool_of()
+    pool, how = pool_of(), section("pilot")
     teacher = Teacher(pool)
-    found = pilot(pool, KNOWN, 25, every(pool), teacher)
+    found = pilot(pool, KNOWN, 25, every(pool), how, teacher)
     order = KNOWN["random"](pool)
     assert len(found) == len(set(pool.prompt[found])) == 25 and not teacher.rounds
     for pair in found:
@@ -52,11 +52,11 @@ def test_by_chance_it_is_what_random_picks_and_nobody_is_asked_meanwhile():
 
 
 def test_later_rounds_are_picked_with_what_those_before_taught():
-    pool = pool_of(by="margin", round=20)
+    pool, how = pool_of(), section("pilot", by="margin", round=20)
     teacher = Teacher(pool)
-    found = pilot(pool, KNOWN, 50, every(pool), teacher)
+    found = pilot(pool, KNOWN, 50, every(pool), how, teacher)
     assert [len(pairs) for pairs in teacher.rounds] == [20, 40]
-    assert list(found[:20]) == list(pilot(pool_of(), KNOWN, 20, every(pool), teacher))
+    assert list(found[:20]) == list(pilot(pool, KNOWN, 20, every(pool), section("pilot"), teacher))
     for start, end in ((20, 40), (40, 50)):
         labeled_pairs = teacher(found[:start])
         order = KNOWN["margin"](dataclasses.replace(pool, labeled_pairs=labeled_pairs))
@@ -69,24 +69,24 @@ def test_later_rounds_are_picked_with_what_those_before_taught():
 
 @pytest.mark.parametrize("by", ["random", "margin"])
 def test_a_smaller_pilot_is_the_beginning_of_a_larger_one(by):
-    pool = pool_of(by=by, round=15)
-    large = pilot(pool, KNOWN, 55, every(pool), Teacher(pool))
+    pool, how = pool_of(), section("pilot", by=by, round=15)
+    large = pilot(pool, KNOWN, 55, every(pool), how, Teacher(pool))
     for size in (1, 15, 16, 40):
-        assert list(pilot(pool, KNOWN, size, every(pool), Teacher(pool))) == list(large[:size])
-    assert list(pilot(pool.reseeded(8), KNOWN, 55, every(pool), Teacher(pool))) != list(large)
+        assert list(pilot(pool, KNOWN, size, every(pool), how, Teacher(pool))) == list(large[:size])
+    assert list(pilot(pool.reseeded(8), KNOWN, 55, every(pool), how, Teacher(pool))) != list(large)
 
 
 @pytest.mark.parametrize("by", ["random", "margin"])
 def test_what_the_gate_would_set_aside_is_not_bought(by):
-    pool = pool_of(by=by, round=15)
+    pool, how = pool_of(), section("pilot", by=by, round=15)
     sound = (np.arange(len(pool.prompt)) % 3 > 0) & (pool.prompt != 4)
-    found = pilot(pool, KNOWN, 1000, sound, Teacher(pool))
+    found = pilot(pool, KNOWN, 1000, sound, how, Teacher(pool))
     assert sound[found].all()
     assert sorted(pool.prompt[found]) == [p for p in range(60) if p != 4], "a sound pair of each other prompt"
 
 
 def test_labels_that_teach_nothing_leave_it_to_chance():
-    pool = pool_of(by="margin", round=15)
-    assert list(pilot(pool, KNOWN, 40, every(pool), lambda pairs: None)) == list(
-        pilot(pool_of(), KNOWN, 40, every(pool), lambda pairs: None)
+    pool, how = pool_of(), section("pilot", by="margin", round=15)
+    assert list(pilot(pool, KNOWN, 40, every(pool), how, lambda pairs: None)) == list(
+        pilot(pool, KNOWN, 40, every(pool), section("pilot"), lambda pairs: None)
     )

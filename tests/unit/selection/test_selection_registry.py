@@ -98,36 +98,36 @@ def test_one_that_learns_and_does_not_say_so_is_named(tmp_path, pool):
 def test_one_that_learns_is_refused_without_a_pilot(tmp_path):
     (tmp_path / "own.py").write_text("NEEDS = ('labels',)\ndef own(pool): return pool.gap\n")
     known = registry(tmp_path)
-    with pytest.raises(UserError, match=r"margin, own: learns from labels; set select\.pilot\.prompts"):
-        refuse(["easy", "margin", "own"], known, section("select"))
+    with pytest.raises(UserError, match=r"margin, own: learns from labels; set pilot\.prompts"):
+        refuse(["easy", "margin", "own"], known, section("select"), section("pilot"), section("rewards"))
     with pytest.raises(UserError, match="dcrm: learns"):
-        refuse(["mix"], known, section("select", mix={"dcrm": 1.0}))
-    refuse(["margin", "own"], known, section("select", pilot={"prompts": 5}))
+        refuse(["mix"], known, section("select", mix={"dcrm": 1.0}), section("pilot"), section("rewards"))
+    refuse(["margin", "own"], known, section("select"), section("pilot", prompts=5), section("rewards"))
     with pytest.raises(UserError, match="'esay'"):
-        refuse(["esay"], known, section("select"))
+        refuse(["esay"], known, section("select"), section("pilot"), section("rewards"))
 
 
 def test_a_pilot_that_nobody_can_pick_is_refused():
     for by, words in (
-        ("esay", r"select\.pilot\.by: there is no strategy 'esay'"),
+        ("esay", r"pilot\.by: there is no strategy 'esay'"),
         ("implicit_margin", "rewards"),
     ):
-        options = section("select", pilot={"prompts": 5, "by": by})
+        options = (section("select"), section("pilot", prompts=5, by=by), section("rewards"))
         with pytest.raises(UserError, match=words):
-            refuse(["margin"], registry(), options)
-        refuse(["easy"], registry(), options)  # nobody learns, so nobody picks a pilot
+            refuse(["margin"], registry(), *options)
+        refuse(["easy"], registry(), *options)  # nobody learns, so nobody picks a pilot
 
 
 def test_one_that_picks_by_rewards_is_refused_where_none_are_computed(tmp_path):
     (tmp_path / "own.py").write_text("NEEDS = ('rewards',)\ndef own(pool): return -pool.reward_gap\n")
     known = registry(tmp_path)
-    words = r"implicit_margin, own: picks by .*; set select\.implicit\.reward to base or adapter"
+    words = r"implicit_margin, own: picks by .*; set rewards\.reward to base or adapter"
     with pytest.raises(UserError, match=words):
-        refuse(["easy", "implicit_margin", "own"], known, section("select"))
+        refuse(["easy", "implicit_margin", "own"], known, section("select"), section("pilot"), section("rewards"))
     with pytest.raises(UserError, match="implicit_margin_small: picks by"):
-        refuse(["mix"], known, section("select", mix={"implicit_margin_small": 1.0}))
+        refuse(["mix"], known, section("select", mix={"implicit_margin_small": 1.0}), section("pilot"), section("rewards"))
     for implicit in (
         {"reward": "base", "adapter": NO_FILE},
         {"reward": "adapter", "adapter": "models/previous"},
     ):
-        refuse(["implicit_margin", "own"], known, section("select", implicit=implicit))
+        refuse(["implicit_margin", "own"], known, section("select"), section("pilot"), section("rewards", **implicit))

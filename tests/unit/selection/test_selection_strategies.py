@@ -222,13 +222,13 @@ def test_implicit_margins_are_gaps_of_the_rewards_they_are_given():
     )
     np.testing.assert_allclose(KNOWN["implicit_margin"](pool), -gap)
     np.testing.assert_allclose(KNOWN["implicit_margin_small"](pool), gap)
-    with pytest.raises(UserError, match=r"select\.implicit\.reward"):
+    with pytest.raises(UserError, match=r"rewards\.reward"):
         KNOWN["implicit_margin"](dataclasses.replace(pool, rewards=None))
 
 
 @pytest.mark.parametrize("name", [n for n in EVERY if "labels" in KNOWN[n].needs])
 def test_what_learns_says_so_when_nothing_is_labeled(name):
-    with pytest.raises(UserError, match=r"select\.pilot\.prompts"):
+    with pytest.raises(UserError, match=r"pilot\.prompts"):
         KNOWN[name](pool_of(learned=False))
 
 

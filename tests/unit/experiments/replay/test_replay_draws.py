@@ -25,11 +25,13 @@ def plan(*names, **changes):
         "k": None,
         "draws": 3,
         "budget": None,
-        "pilot": 60,
+        "pilot": section("pilot", prompts=60),
         "temperatures": (1.0,),
         "seed": 7,
         "options": section("select"),
     }
+    if isinstance(changes.get("pilot"), dict):
+        changes["pilot"] = section("pilot", **changes["pilot"])
     return Plan(**(given | changes))
 
 
@@ -87,10 +89,10 @@ def test_a_pilot_is_paid_for_and_stays_out_of_what_is_measured():
 
 def test_a_pilot_picked_by_a_strategy_is_measured_with_the_rest_and_errs_less():
     data, vectors = scored(signal=1.5)
-    picked = section("select", pilot={"by": "margin", "round": 30})
+    picked = {"by": "margin", "round": 30}
     found, before = (
-        replay(data, vectors, plan("margin", "easy", pilot=150, options=o), KNOWN)
-        for o in (picked, section("select"))
+        replay(data, vectors, plan("margin", "easy", pilot={"prompts": 150, **how}), KNOWN)
+        for how in (picked, {})
     )
     assert found.labels == before.labels
     for name in found.sums:
@@ -155,7 +157,7 @@ def test_the_same_request_gives_the_same_figures_whatever_the_order_of_rows():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"pilot": 200}, "leaves none of the 200"),
+        ({"pilot": {"prompts": 200}}, "leaves none of the 200"),
         ({"budget": 60}, "budget of 60 labels is spent by the pilot of 60"),
     ],
 )

@@ -129,7 +129,7 @@ def test_scores_between_0_and_1_compare_in_logits_and_tie_as_they_came(tmp_path)
         ({"encoder": "nowhere"}, "--encoder 'nowhere' is no folder"),
         (
             {"strategies": ("easy", "implicit_margin", "implicit_margin_small")},
-            r"^implicit_margin, implicit_margin_small: .* no policy.*select\.implicit\.reward=base",
+            r"^implicit_margin, implicit_margin_small: .* no policy.*rewards\.reward=base",
         ),
     ],
 )
