@@ -123,11 +123,25 @@ def test_one_that_picks_by_rewards_is_refused_where_none_are_computed(tmp_path):
     known = registry(tmp_path)
     words = r"implicit_margin, own: picks by .*; set rewards\.reward to base or adapter"
     with pytest.raises(UserError, match=words):
-        refuse(["easy", "implicit_margin", "own"], known, section("select"), section("pilot"), section("rewards"))
+        refuse(
+            ["easy", "implicit_margin", "own"], known, section("select"), section("pilot"), section("rewards")
+        )
     with pytest.raises(UserError, match="implicit_margin_small: picks by"):
-        refuse(["mix"], known, section("select", mix={"implicit_margin_small": 1.0}), section("pilot"), section("rewards"))
+        refuse(
+            ["mix"],
+            known,
+            section("select", mix={"implicit_margin_small": 1.0}),
+            section("pilot"),
+            section("rewards"),
+        )
     for implicit in (
         {"reward": "base", "adapter": NO_FILE},
         {"reward": "adapter", "adapter": "models/previous"},
     ):
-        refuse(["implicit_margin", "own"], known, section("select"), section("pilot"), section("rewards", **implicit))
+        refuse(
+            ["implicit_margin", "own"],
+            known,
+            section("select"),
+            section("pilot"),
+            section("rewards", **implicit),
+        )
