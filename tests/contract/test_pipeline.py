@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +10,27 @@ import grimp
 import pytest
 from ruamel.yaml import YAML
 
-from realign.config import params, params_file
-from realign.pipeline import runner as stage
+from realign.pipeline import declared, write
+from realign.pipeline.stages import code as code_stage
+from realign.pipeline.table import EXPERIMENT, STAGES
 from realign.store.artifacts import ARTIFACTS
+from realign.store.code import closure as measured
+from realign.store.work import Work
 
 HOME = Path(__file__).parents[2]
 PIPELINE: dict[str, Any] = YAML(typ="safe").load((HOME / "dvc.yaml").read_text())
 COMPARE: dict[str, Any] = YAML(typ="safe").load((HOME / "compare" / "pipeline.yaml").read_text())
 ENTRIES: dict[str, dict[str, Any]] = PIPELINE["stages"] | COMPARE["stages"]
-ALL = (*stage.STAGES, *stage.COMPARE)
+ALL = (*STAGES, *EXPERIMENT)
+# Packages whose modules are found by their files.
+DISCOVERED = {"realign.selection.strategies", "realign.data.sources", "realign.labelers"}
 
-# As dvc.yaml names them; stage.FILES takes the same keys of params.yaml.
-FILES = {
-    "raw": "${prepare.path}", "known_pairs": "${label.known_pairs}", "rubric": "${label.judge.rubric}",
-    "earlier": "${rewards.adapter}",
-}  # fmt: skip
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the stage code writes."""
+    work = Work(tmp_path_factory.mktemp("code"), "code")
+    return code_stage.run(code_stage.Inputs(HOME / "src" / "realign"), code_stage.Settings(), work).code
 
 
 def _outs(entry: dict[str, Any]) -> set[str]:
@@ -31,41 +38,49 @@ def _outs(entry: dict[str, Any]) -> set[str]:
     return {next(iter(out)) if isinstance(out, dict) else out for out in listed}
 
 
-def _paths(names: list[str], item: tuple[str, ...]) -> set[str]:
-    """Where these lie: a stage with an item has its own part of a table that lies in parts."""
-    return {FILES.get(name) or _place(name, item) for name in names}
-
-
-def _place(name: str, item: tuple[str, ...]) -> str:
-    if not item:
-        return ARTIFACTS[name].home
-    return ARTIFACTS[name].path.format(**{field: f"${{item.{field}}}" for field in item})
-
-
-def test_stages_are_the_same_and_in_order() -> None:
-    assert tuple(PIPELINE["stages"]) == stage.STAGES
-    assert tuple(COMPARE["stages"]) == stage.COMPARE
+def test_the_written_files_are_as_the_stages_declare_them() -> None:
+    """Where this fails: python -m realign.pipeline.write."""
+    for path, text in write.files(HOME).items():
+        assert (HOME / path).read_text() == text, (
+            f"{path} is not current; run: python -m realign.pipeline.write"
+        )
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_stage_reads_and_writes_what_dvc_tracks(name: str) -> None:
-    entry, item = ENTRIES[name], stage.items(name)
-    options = "".join(f" --{field} ${{item.{field}}}" for field in item)
-    assert entry["cmd"] == f"python -m realign.pipeline.runner {name}{options}"
-    assert tuple(entry.get("matrix", ())) == item
-    assert {dep for dep in entry["deps"] if not dep.startswith("src/")} == _paths(stage.reads(name), item)
-    assert _outs(entry) == _paths(stage.writes(name), item)
-    assert set(entry["params"]) == set(stage.sections(name))
+def test_a_stage_tracks_the_code_it_imports_and_hardly_any_other(name: str, code: Path) -> None:
+    """The imports as another program sees them; a module that only a string names is found by its package."""
+    assert f"data/code/{name}.txt" in ENTRIES[name]["deps"]
+    tracked = {line.split()[1] for line in (code / f"{name}.txt").read_text().splitlines()}
+    graph = grimp.build_graph("realign", cache_dir=None, exclude_type_checking_imports=True)
+    roots = ("realign.pipeline.runner", f"realign.pipeline.stages.{name}")
+    imported = set(roots).union(*(graph.find_upstream_modules(root) for root in roots))
+    assert imported <= tracked
+    lines = {module: len(_source(module).splitlines()) for module in tracked}
+    beyond = tracked - imported - {module for module in tracked if _source_path(module).name == "__init__.py"}
+    discovered = {module for module in beyond if module.rpartition(".")[0] in DISCOVERED}
+    assert sum(lines[module] for module in beyond - discovered) <= 0.1 * sum(lines.values()), beyond
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_deps_name_all_code_that_a_stage_stands_on(name: str) -> None:
-    graph = grimp.build_graph("realign", cache_dir=None)
-    module = f"realign.pipeline.stages.{name}"
-    rooms = {m.split(".")[1] for m in graph.find_upstream_modules(module) if m.count(".") >= 1}
-    code = {dep for dep in ENTRIES[name]["deps"] if dep.startswith("src/")}
-    wanted = {f"src/realign/{room}" for room in rooms - {"stages"}} | {f"src/realign/stages/{name}.py"}
-    assert code == wanted
+def _source(module: str) -> str:
+    return _source_path(module).read_text()
+
+
+def _source_path(module: str) -> Path:
+    folder = HOME / "src" / Path(*module.split("."))
+    return folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+
+
+def test_only_comments_and_docstrings_are_not_code(tmp_path: Path) -> None:
+    home = tmp_path / "realign"
+    shutil.copytree(HOME / "src" / "realign", home)
+    module = home / "selection" / "choose.py"
+    before = measured("realign.selection.choose", home=home)
+    text = module.read_text()
+    module.write_text(f'"""Another docstring."""\n# a comment\n{text.partition(chr(10))[2]}\n# the end\n')
+    assert measured("realign.selection.choose", home=home) == before
+    module.write_text(text.replace("budget", "budged"))
+    changed = measured("realign.selection.choose", home=home)
+    assert {name for name in changed if changed[name] != before[name]} == {"realign.selection.choose"}
 
 
 def test_the_experiment_is_a_pipeline_of_its_own_in_the_same_workspace() -> None:
@@ -74,35 +89,29 @@ def test_the_experiment_is_a_pipeline_of_its_own_in_the_same_workspace() -> None
     assert COMPARE["stages"]["arm"]["matrix"] == {
         "strategy": "${compare.strategies}", "budget": "${compare.budgets}", "seed": "${compare.seeds}"
     }  # fmt: skip
-    below = {name for one in stage.STAGES for name in stage.reads(one)}
-    assert not below & {name for one in stage.COMPARE for name in stage.writes(one)}
+    below = {name for one in STAGES for name in declared.reads(one)}
+    assert not below & {name for one in EXPERIMENT for name in declared.writes(one)}
     first = ("prepare", "base", "generate", "embed", "rewards")
-    until_rewards = {name for one in first for name in stage.writes(one)}
-    own = {name for one in stage.COMPARE for name in stage.writes(one)}
-    given = {*FILES, "people", "strategies"}
-    assert {name for one in stage.COMPARE for name in stage.reads(one)} <= until_rewards | own | given
+    until_rewards = {name for one in first for name in declared.writes(one)}
+    own = {name for one in EXPERIMENT for name in declared.writes(one)}
+    given = {*declared.FILES, "people", "strategies"}
+    assert {name for one in EXPERIMENT for name in declared.reads(one)} <= until_rewards | own | given
 
 
 def test_an_arm_is_the_same_whatever_other_arms_there_are() -> None:
-    assert "compare" not in stage.sections("arm") and "compare" not in stage.sections("reference")
+    for name in ("arm", "reference"):
+        assert [key for key in declared.keys(name) if key.startswith("compare")] == ["compare.samples"]
 
 
 def test_outputs_belong_to_one_stage_and_inputs_come_from_above() -> None:
-    given = {*FILES, "people", "strategies"}
+    given = {*declared.FILES, "people", "strategies"}
     known = set(given)
     for name in ALL:
-        assert set(stage.reads(name)) <= known, name
-        written = set(stage.writes(name))
+        assert set(declared.reads(name)) <= known, name
+        written = set(declared.writes(name))
         assert not written & known
         known |= written
-    assert known - set(FILES) == set(ARTIFACTS)
-    assert set(stage.FILES) == set(FILES)
-
-
-def test_every_section_of_params_is_read_by_a_stage() -> None:
-    read = {key for name in ALL for key in stage.sections(name) if "." not in key}
-    keys = {field.alias or name for name, field in params.Params.model_fields.items()}
-    assert read == keys
+    assert known - set(declared.FILES) == set(ARTIFACTS) - {"source", "code"}
 
 
 def test_nothing_persists_between_runs_behind_dvcs_back() -> None:
@@ -122,29 +131,3 @@ def test_make_clean_removes_every_output() -> None:
     words = recipe.split()
     left = [out for out in outs if not any(out == word or out.startswith(f"{word}/") for word in words)]
     assert left == []
-
-
-def test_demo_profile_names_every_key_of_params() -> None:
-    """As shipped the two files are equal; a team's own values in params.yaml must not break its tests."""
-    yaml = YAML(typ="safe")
-    mine, demo = (yaml.load((HOME / name).read_text()) for name in ("params.yaml", "profiles/demo.yaml"))
-    assert _leaves(mine) == _leaves(demo)
-    assert params_file.check(demo, "profiles/demo.yaml")
-
-
-def _leaves(tree: Any, prefix: str = "") -> set[str]:
-    if not isinstance(tree, dict):
-        return {prefix}
-    return {leaf for key, value in tree.items() for leaf in _leaves(value, f"{prefix}.{key}")}
-
-
-def test_data_readme_is_written_from_the_code() -> None:
-    from realign.data import dictionary
-
-    text = (HOME / dictionary.README).read_text()
-    assert dictionary.updated(text) == text, "run: python -m realign.data.dictionary"
-
-
-def test_switches_against_telemetry_are_in_dvcs_config() -> None:
-    config = (HOME / ".dvc/config").read_text()
-    assert "analytics = false" in config and "check_update = false" in config

@@ -8,7 +8,7 @@ import pandas as pd
 from unit_builders import World, raw_params, section
 
 from realign.config import params
-from realign.pipeline import runner
+from realign.pipeline import declared, runner
 from realign.store import artifacts
 from realign.store.artifacts import ARTIFACTS
 from realign.store.work import Work
@@ -41,14 +41,12 @@ def everything(changes: Mapping[str, Any] | None = None) -> params.Params:
 
 def settings(stage: str, changes: Mapping[str, Any] | None = None) -> Any:
     """A stage's Settings, filled from `everything` as the stage declares it."""
-    whole = everything(changes)
-    kind = runner.module(stage).Settings
-    return kind(**{field: whole.section(key) for field, key in runner._keys(kind).items()})
+    return declared.settings(stage, everything(changes))
 
 
 def inputs(stage: str, tables: World | None, folder: Path, **given: Any) -> Any:
     """A stage's Inputs: what is given, else the world's table, else an empty one, else a path in the folder."""
-    kind = runner.module(stage).Inputs
+    kind = declared.module(stage).Inputs
     hints = get_type_hints(kind)
     assert given.keys() <= hints.keys(), f"{stage} reads no {sorted(given.keys() - hints.keys())}"
     values = vars(tables) if tables else {}
@@ -87,7 +85,7 @@ def run(
     """
     work = Work(folder, stage, "-".join(map(str, item)))
     ready = inputs(stage, tables, folder, **given), settings(stage, changes)
-    outputs = runner.module(stage).run(*ready, work, *((item,) if item else ()))
+    outputs = declared.module(stage).run(*ready, work, *((item,) if item else ()))
     for name, value in vars(outputs).items():
         if isinstance(value, pd.DataFrame):
             artifacts.conform(value, ARTIFACTS[name].table, name)

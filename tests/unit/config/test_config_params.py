@@ -80,7 +80,7 @@ def test_a_missing_key_is_named(key):
     del place[last]
     (line,) = problems(raw)
     assert line.startswith(f"{key}: missing")
-    assert "profiles/demo.yaml" in line
+    assert "git diff params.yaml" in line
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ from unit_builders import ROOT
 from realign.config import params_file
 from realign.config.params import Arm
 from realign.errors import LabelsMissing, Transient, UserError, ValidationFailed
+from realign.pipeline import declared
 from realign.pipeline import runner as stage
+from realign.pipeline.table import EXPERIMENT, STAGES
 from realign.store import schemas
 from realign.store.artifacts import ARTIFACTS, read_table, write_table
 from realign.store.work import Quarantine
@@ -44,7 +46,7 @@ def status(project, name="prepare"):
 def test_a_stage_writes_what_it_promises_and_says_ok(project, capsys):
     assert stage.main(["prepare"]) == 0
     assert status(project) == {"status": "ok"}
-    for name in stage.writes("prepare"):
+    for name in declared.writes("prepare"):
         assert (project / ARTIFACTS[name].path).is_file()
     assert len(read_table(project / ARTIFACTS["given"].path, schemas.GIVEN)) == 4
     tally = json.loads((project / ARTIFACTS["tally_prepare"].path).read_text())
@@ -56,7 +58,7 @@ def test_a_stage_writes_what_it_promises_and_says_ok(project, capsys):
 def test_the_same_stage_twice_writes_the_same_bytes(project):
     def written():
         assert stage.main(["prepare"]) == 0
-        return {name: (project / ARTIFACTS[name].path).read_bytes() for name in stage.writes("prepare")}
+        return {name: (project / ARTIFACTS[name].path).read_bytes() for name in declared.writes("prepare")}
 
     assert written() == written()
 
@@ -66,7 +68,7 @@ def test_what_a_person_can_mend_is_said_without_a_traceback(project, monkeypatch
     def run(*_):
         raise kind("the file is odd. Mend it")
 
-    monkeypatch.setattr(stage.module("prepare"), "run", run)
+    monkeypatch.setattr(declared.module("prepare"), "run", run)
     assert stage.main(["prepare"]) == 2
     assert status(project) == {"status": kind.status, "message": "the file is odd. Mend it"}
     said = capsys.readouterr().err
@@ -79,7 +81,7 @@ def test_anything_else_is_a_bug_with_its_traceback(project, monkeypatch, capsys)
     def run(*_):
         raise KeyError("x")
 
-    monkeypatch.setattr(stage.module("prepare"), "run", run)
+    monkeypatch.setattr(declared.module("prepare"), "run", run)
     assert stage.main(["prepare"]) == 1
     assert status(project) == {"status": "bug", "message": "KeyError: 'x'"}
     said = capsys.readouterr().err
@@ -91,21 +93,21 @@ def test_a_killed_stage_leaves_the_word_running(project, monkeypatch):
     def run(*_):
         raise SystemExit
 
-    monkeypatch.setattr(stage.module("prepare"), "run", run)
+    monkeypatch.setattr(declared.module("prepare"), "run", run)
     with pytest.raises(SystemExit):
         stage.main(["prepare"])
     assert status(project) == {"status": "running"}
 
 
 def test_a_lost_row_is_a_bug_and_nothing_is_written(project, monkeypatch):
-    real = stage.module("prepare").run
+    real = declared.module("prepare").run
 
     def run(*arguments):
         found = real(*arguments)
         tally = Quarantine().tally({"row": 3}, {"row": 2})
         return type(found)(**{**vars(found), "tally_prepare": tally})
 
-    monkeypatch.setattr(stage.module("prepare"), "run", run)
+    monkeypatch.setattr(declared.module("prepare"), "run", run)
     assert stage.main(["prepare"]) == 1
     assert "3 rows came in" in status(project)["message"]
     assert not (project / "data" / "prepared").exists()
@@ -131,17 +133,17 @@ def test_an_absent_input_names_itself(project):
 
 
 def test_every_stage_says_what_it_reads_and_writes():
-    order = (*stage.STAGES, *stage.COMPARE)
-    written = [name for stage_name in order for name in stage.writes(stage_name)]
+    order = (*STAGES, *EXPERIMENT)
+    written = [name for stage_name in order for name in declared.writes(stage_name)]
     assert sorted([*written, "people", "strategies"]) == sorted(ARTIFACTS)
     for position, name in enumerate(order):
-        earlier = {out for before in order[:position] for out in stage.writes(before)}
-        assert set(stage.reads(name)) - {*stage.FILES, "people", "strategies"} <= earlier, name
+        earlier = {out for before in order[:position] for out in declared.writes(before)}
+        assert set(declared.reads(name)) - {*declared.FILES, "people", "strategies"} <= earlier, name
 
 
 def test_a_judge_on_a_hub_may_be_asked_for_too():
     named = {"name": "owner/name", "revision": "abc"}
-    changes = {"label.labeler": "scores", "label.reward_model": named, "evaluate.judge": "reward_model"}
+    changes = {"label.labeler": "scores", "label.reward_model": named, "evaluate.scorer": "reward_model"}
     assert stage._asks_hub(settings("evaluate", changes))
 
 
@@ -169,7 +171,9 @@ def test_a_run_that_names_a_model_on_a_hub_may_ask_for_it(project, monkeypatch):
     path.write_text(head + "source: hub " + rest)
     seen = []
     monkeypatch.delenv("HF_HUB_OFFLINE")
-    monkeypatch.setattr(stage.module("base"), "run", lambda *_: seen.append(os.environ.get("HF_HUB_OFFLINE")))
+    monkeypatch.setattr(
+        declared.module("base"), "run", lambda *_: seen.append(os.environ.get("HF_HUB_OFFLINE"))
+    )
     monkeypatch.setattr(stage, "_read", lambda *_: None)
     stage.main(["base"])
     assert seen == [None] or seen == ["0"]

@@ -7,7 +7,6 @@ from stage_builders import run as run_stage
 from stage_builders import under
 from unit_builders import world
 
-from realign.config import params
 from realign.config.params import Arm
 from realign.errors import UserError
 from realign.evaluation import held_out
@@ -71,7 +70,7 @@ def test_who_learns_pays_for_its_pilot_of_at_most_half(found):
 
 
 def test_a_pilot_in_rounds_is_a_part_of_a_larger_one_and_has_the_verdicts_of_all(tables, found, tmp_path):
-    options = under("select", pilot={"by": "margin", "round": 5})
+    options = under("pilot", by="margin", round=5)
     more = {"strategies": ["margin", "random"], "budgets": [20, 30], "pilot": 12}
     each = parts(bought(tables, tmp_path, options, **more))
     pilots = {b: each[Arm("margin", b, 1)].query("pilot")["pair_id"].tolist() for b in (20, 30)}
@@ -126,7 +125,7 @@ def test_arms_that_pick_by_rewards_buy_the_largest_gaps(tables, tmp_path):
     )
     table = pd.DataFrame({"response_id": reward.index, "reward": reward.to_numpy()})
     told = {"strategies": ["implicit_margin", "random"], "budgets": [12], "seeds": [1]}
-    how = under("select", implicit={"reward": "base", "adapter": params.NO_FILE})
+    how = under("rewards", reward="base")
     each = parts(bought(tables, tmp_path, how, table, **told))
     gaps = {
         arm.strategy: np.abs(reward[part["response_a"]].to_numpy() - reward[part["response_b"]].to_numpy())

@@ -16,7 +16,7 @@ LIMITS = under("validate", min_rows=2, max_length_ratio=3.0, near_duplicate=1.0,
 @pytest.fixture
 def run(tmp_path):
     def go(tables, prompts=10, seed=7, limits=LIMITS, **how):
-        changes = {"seed": seed, **limits, **under("select", pilot={"prompts": prompts, **how})}
+        changes = {"seed": seed, **limits, **under("pilot", prompts=prompts, **how)}
         return run_stage("pilot", tables, tmp_path, changes).pilot
 
     return go
@@ -95,7 +95,7 @@ def test_people_get_a_batch_a_round_and_the_same_run_goes_on(run, monkeypatch):
 
 
 def test_a_pilot_that_leaves_no_prompt_is_refused(run):
-    with pytest.raises(UserError, match=r"select\.pilot\.prompts: 40 of"):
+    with pytest.raises(UserError, match=r"pilot\.prompts: 40 of"):
         run(world(train=40), 40)
 
 

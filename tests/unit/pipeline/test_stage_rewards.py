@@ -46,7 +46,7 @@ def copied(adapter, tmp_path):
 
 
 def found(tables, base, earlier, reward, folder, tokens_per_batch=500):
-    changes = {"generate.tokens_per_batch": tokens_per_batch, **under("select.implicit", reward=reward)}
+    changes = {"generate.tokens_per_batch": tokens_per_batch, **under("rewards", reward=reward)}
     table = run_stage("rewards", tables, folder, changes, base=base, earlier=earlier).rewards
     return artifacts.conform(table, schemas.REWARDS, "rewards").to_pandas().set_index("response_id")
 
@@ -166,7 +166,7 @@ def test_a_folder_that_holds_no_adapter_is_refused(tables, tiny_folder, copied, 
     file = tmp_path / "file"
     file.touch()
     for folder in (tmp_path / "nowhere", file, tiny_folder):
-        with pytest.raises(UserError, match=r"^select\.implicit\.adapter: .*lacks adapter_config\.json"):
+        with pytest.raises(UserError, match=r"^rewards\.adapter: .*lacks adapter_config\.json"):
             found(tables, tiny_folder, folder, "adapter", tmp_path)
     (copied / "adapter_model.safetensors").unlink()
     with pytest.raises(UserError, match=r"lacks adapter_model\.safetensors$"):
@@ -183,9 +183,7 @@ def test_a_damaged_adapter_is_one_line(tables, tiny_folder, copied, tmp_path, da
         changes = {"shape": {"r": 3}, "kind": {"peft_type": "NOTHING"}}.get(damage, {})
         text = json.dumps(json.loads(path.read_text()) | changes)
         path.write_text({"config": "{", "list": "[]"}.get(damage, text))
-    with pytest.raises(
-        UserError, match=r"^select\.implicit\.adapter: copy is not an adapter of this base: .+"
-    ):
+    with pytest.raises(UserError, match=r"^rewards\.adapter: copy is not an adapter of this base: .+"):
         found(tables, tiny_folder, copied, "adapter", tmp_path)
 
 

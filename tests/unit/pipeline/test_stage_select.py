@@ -150,7 +150,7 @@ def piloted(tables):
 def test_a_pilot_teaches_and_every_pair_says_what_the_head_predicts(counted, tmp_path):
     tables = world(train=30)
     changes = {"strategy": "margin", "audit": ["random"], "select.text_features": counted}
-    with pytest.raises(UserError, match=r"select\.pilot\.prompts"):
+    with pytest.raises(UserError, match=r"pilot\.prompts"):
         run_stage("select", tables, tmp_path, changes)
     pilot = piloted(tables)
     found = run_stage("select", tables, tmp_path, changes, pilot=pilot).pairs
@@ -226,5 +226,5 @@ def test_the_policys_own_rewards_say_which_gap_is_largest_and_which_is_smallest(
             )
             assert {*picks.loc[prompt, ["response_a", "response_b"]]} == {*best}
     assert len(found.query("purpose == 'holdout'")) == 4, "held-out prompts have no rewards and need none"
-    with pytest.raises(UserError, match=r"Set select\.implicit\.reward to base or adapter"):
+    with pytest.raises(UserError, match=r"Set rewards\.reward to base or adapter"):
         run_stage("select", tables, tmp_path, changes)

@@ -173,7 +173,7 @@ def untrained(adapter, tmp_path_factory):
     return folder
 
 
-def evaluated(tables, base_folder, adapter, folder, judge="rule", new=8, **label_changes):
+def evaluated(tables, base_folder, adapter, folder, scorer="rule", new=8, **label_changes):
     held_out = tables.prompts.query("split == 'eval'")["prompt_id"]
     pairs, labels = [], []
     for prompt, part in tables.responses[tables.responses["prompt_id"].isin(held_out)].groupby("prompt_id"):
@@ -189,7 +189,7 @@ def evaluated(tables, base_folder, adapter, folder, judge="rule", new=8, **label
         EMBED
         | under("generate", max_new_tokens=new, tokens_per_batch=500)
         | under("label", **label_changes)
-        | under("evaluate", judge=judge, samples=2, resamples=200)
+        | under("evaluate", scorer=scorer, samples=2, resamples=200)
     )
     return run_stage(
         "evaluate", tables, folder, changes,
@@ -260,7 +260,7 @@ def test_margins_and_kl_are_those_of_the_definitions(adapter, tiny_folder, tmp_p
 def test_a_score_head_judges_and_is_itself_measured(adapter, tiny_folder, tmp_path):
     tables = world(train=6, held_out=4)
     tables.embeddings = run_stage("embed", tables, tmp_path, EMBED, base=tiny_folder).embeddings
-    found = evaluated(tables, tiny_folder, adapter, tmp_path, judge="score_head", labeler="scores")
+    found = evaluated(tables, tiny_folder, adapter, tmp_path, scorer="score_head", labeler="scores")
     judge = found.metrics["judge"]
     assert judge["kind"].startswith("score_head: ridge on hidden_state, alpha ")
     assert judge["kind"].endswith("from scores by score")

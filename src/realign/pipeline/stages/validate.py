@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from realign.config.params import Validate
+from realign.quality import suites
 from realign.quality.pairs import passed
 from realign.store.work import Tally, Work
 
