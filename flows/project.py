@@ -60,6 +60,7 @@ def check(root: Path) -> Params:
     from realign.data import sources
     from realign.selection import refuse, registry
     from realign.store.artifacts import ARTIFACTS
+    from realign.training import objective
 
     found = params_file.load(root / params_file.PARAMS_FILE)
     refuse(
@@ -70,6 +71,7 @@ def check(root: Path) -> Params:
         found.rewards,
     )
     sources.find(found.prepare)
+    objective.check(found.train)
     if not (root / found.prepare.path).exists():
         raise UserError(
             f"prepare.path: {found.prepare.path} is not there. Put the raw file in its place, or name another"

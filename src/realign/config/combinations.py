@@ -154,8 +154,6 @@ def _scorers(p: Params) -> Iterator[str]:
 def _train(p: Params) -> Iterator[str]:
     if p.train.loss_weights is not None and len(p.train.loss_weights) != len(p.train.loss_type):
         yield "train.loss_weights: give one weight for each entry of train.loss_type, or null"
-    if p.train.soft_labels and p.train.loss_type != ["sigmoid"]:
-        yield "train.soft_labels: only with train.loss_type [sigmoid]; set one or the other"
     if p.train.label_smoothing and not {"robust", "exo_pair"} & set(p.train.loss_type):
         yield (
             "train.label_smoothing: TRL ignores it except with loss_type robust or exo_pair; set 0 or "

@@ -24,11 +24,6 @@ Count = Annotated[int, Field(ge=1)]
 Whole = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(min_length=1)]
 
-LossType = Literal[
-    "sigmoid", "hinge", "ipo", "exo_pair", "nca_pair", "robust", "bco_pair", "sppo_hard", "aot",
-    "aot_unpaired", "apo_zero", "apo_down", "discopop", "sft", "sigmoid_norm",
-]  # fmt: skip
-
 
 class Untracked:
     """Marks a key that changes no result (a timeout, a batch size): no stage goes stale when it changes."""
@@ -329,9 +324,9 @@ class Train(Section):
     """DPO with TRL."""
 
     beta: Positive
-    loss_type: Annotated[list[LossType], Field(min_length=1)]
+    loss_type: Annotated[list[Name], Field(min_length=1)]
     loss_weights: list[float] | None
-    soft_labels: bool
+    weighting: Name | None
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)]
     epochs: Positive
     batch_size: Count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from realign.models.adapter import RECORD
 from realign.models.chat import inert_turns
 from realign.store import schemas
 from realign.store.ids import load_messages
+from realign.training.objective import objective
 
 
 def train_dpo(
@@ -46,6 +48,7 @@ def train_dpo(
 
     from realign.training.common import Watch, arguments, last_checkpoint
 
+    ours = objective(settings, preferences)
     data = Dataset.from_dict(
         {
             "prompt": [inert_turns(tokenizer, load_messages(text)) for text in preferences["messages"]],
@@ -55,15 +58,14 @@ def train_dpo(
                 ]
                 for side in ("chosen", "rejected")
             },
+            **(ours.columns if ours else {}),
         }
-        | ({"p_chosen": preferences["p_chosen"].tolist()} if settings.soft_labels else {})
     )
     lora = settings.lora
     config = DPOConfig(
         **arguments(checkpoints, seed),
         beta=settings.beta,
-        loss_type=list(settings.loss_type),
-        loss_weights=settings.loss_weights,
+        **({} if ours else {"loss_type": list(settings.loss_type), "loss_weights": settings.loss_weights}),
         label_smoothing=settings.label_smoothing,
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.batch_size,
@@ -75,13 +77,12 @@ def train_dpo(
         logging_steps=1,
         save_steps=settings.checkpoint_every,
     )
-    kind, options = DPOTrainer, {}
-    if settings.soft_labels:
-        from realign.training.soft import SoftCollator, SoftDPOTrainer
+    trainer_class: Any = DPOTrainer
+    if ours:
+        from realign.training.pair_trainer import PairTrainer
 
-        collator = SoftCollator(pad_token_id=tokenizer.pad_token_id, max_length=settings.max_length)
-        kind, options = SoftDPOTrainer, {"data_collator": collator}
-    trainer = kind(
+        trainer_class = functools.partial(PairTrainer, ours)
+    trainer = trainer_class(
         model=model,
         args=config,
         train_dataset=data,
@@ -94,7 +95,6 @@ def train_dpo(
             task_type="CAUSAL_LM",
         ),
         callbacks=[Watch("train")],
-        **options,
     )
     trainer.remove_callback(PrinterCallback)  # the bar shows the loss
     trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))

@@ -117,7 +117,7 @@ def test_a_missing_key_is_named(key):
         ("train.beta", "0.1", "valid number"),
         ("train.beta", float("nan"), "finite number"),
         ("train.loss_type", [], "at least 1 item"),
-        ("train.loss_type", ["sigmoyd"], "'sigmoid'"),
+        ("train.loss_type", [""], "at least 1 character"),
         ("train.label_smoothing", 0.5, "less than 0.5"),
         ("train.warmup_share", 1.0, "less than 1"),
         ("evaluate.confidence", 0.5, "greater than 0.5"),

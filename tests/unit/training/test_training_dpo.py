@@ -1,21 +1,24 @@
 """DPO on the tiny policy: it learns, it repeats to the byte, it goes on from where it was killed."""
 
 import json
+import re
 import shutil
-import typing
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from unit_builders import section, turns
+from unit_builders import ROOT, section, turns
 
-from realign.config import params
+from realign import discovery
+from realign.errors import UserError
 from realign.models.load import load_causal, load_policy
 from realign.store import ids, schemas
 from realign.store.artifacts import conform
+from realign.training import weightings
 from realign.training.common import last_checkpoint
 from realign.training.dpo import save_adapter, train_dpo
+from realign.training.objective import TRL_LOSSES, check, objective
 from realign.training.supervised import train_supervised
 
 SETTINGS = section(
@@ -154,7 +157,7 @@ def test_every_loss_is_one_that_trl_knows_and_every_one_of_trl_is_offered():
 
     of_trl = re.findall(r'if loss_type == "(\w+)"', inspect.getsource(DPOTrainer))
     assert len(of_trl) > 10
-    assert sorted(typing.get_args(params.LossType)) == sorted(of_trl)
+    assert sorted(TRL_LOSSES) == sorted(of_trl)
 
 
 class _Tokenised(Exception):
@@ -200,24 +203,99 @@ def row_of(parts):
     return prompt + completion
 
 
-def test_soft_labels_that_are_sure_train_like_hard_ones(tiny_folder, tmp_path):
+@pytest.fixture
+def ones(tmp_path, monkeypatch):
+    """A weighting that changes nothing, dropped in."""
+    (tmp_path / "ones.py").write_text("def weights(preferences):\n    return [1.0] * len(preferences)\n")
+    monkeypatch.setattr(weightings, "__path__", [*weightings.__path__, str(tmp_path)])
+
+
+def test_our_losses_train_like_trls_where_labels_are_sure_and_weights_are_one(tiny_folder, tmp_path, ones):
     sure = preferences().assign(p_chosen=1.0)
     curves = []
-    for soft in (False, True):
+    for changes in ({}, {"loss_type": ["soft_sigmoid"]}, {"loss_type": ["sigmoid"], "weighting": "ones"}):
         model, tokenizer = load_causal(tiny_folder)
-        settings = SETTINGS.model_copy(update={"soft_labels": soft})
-        folder = tmp_path / str(soft)
+        settings = SETTINGS.model_copy(update=changes)
+        folder = tmp_path / str(len(curves))
         _, curve = train_dpo(model, tokenizer, sure, settings, seed=7, checkpoints=folder)
         curves.append(curve)
-    assert np.allclose(curves[0]["loss"], curves[1]["loss"], atol=1e-6)
-    assert np.allclose(curves[0]["reward_margin"], curves[1]["reward_margin"], atol=1e-6)
+    for curve in curves[1:]:
+        assert np.allclose(curves[0]["loss"], curve["loss"], atol=1e-6)
+        assert np.allclose(curves[0]["reward_margin"], curve["reward_margin"], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"loss_type": ["sigmoyd"]},
+            "train.loss_type: there is no loss 'sigmoyd'; there are TRL's (sigmoid, hinge,",
+        ),
+        ({"loss_type": ["soft_sigmoid", "sft"]}, "train.loss_type: only losses of TRL can be summed"),
+        (
+            {"loss_type": ["soft_sigmoid"], "loss_weights": [1.0]},
+            "train.loss_type: only losses of TRL can be summed",
+        ),
+        ({"weighting": "nowhere"}, "train.weighting: there is no weighting 'nowhere'; there are: ones"),
+        ({"loss_type": ["hinge"], "weighting": "ones"}, "train.weighting: TRL's losses take no weights"),
+    ],
+)
+def test_a_loss_or_weighting_that_cannot_be_used_is_refused_with_its_mend(changes, words, ones):
+    with pytest.raises(UserError) as error:
+        check(SETTINGS.model_copy(update=changes))
+    assert error.value.code == "train.impossible"
+    assert f"  - {words}" in str(error.value)
+
+
+def test_the_weighting_of_contributing_trains_with_no_other_line_changed(tiny_folder, tmp_path, monkeypatch):
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    example = re.search(
+        r"`src/realign/training/weightings/(\w+\.py)`:\n\n```python\n(.*?)```", text, re.DOTALL
+    )
+    (tmp_path / example[1]).write_text(example[2])
+    monkeypatch.setattr(weightings, "__path__", [*weightings.__path__, str(tmp_path)])
+    pairs = preferences()
+    doubtful = pairs.index % 2 == 0  # a weight of 0, so that they could as well be absent
+    curves = {}
+    for name, rows, weighting in (("all", pairs, "confidence"), ("sure", pairs[~doubtful], None)):
+        model, tokenizer = load_causal(tiny_folder)
+        settings = SETTINGS.model_copy(update={"weighting": weighting, "batch_size": 6, "epochs": 2.0})
+        rows = rows.assign(p_chosen=np.where(rows.index % 2 == 0, 0.5, 1.0))
+        _, curves[name] = train_dpo(model, tokenizer, rows, settings, seed=7, checkpoints=tmp_path / name)
+    assert curves["all"]["step"].tolist() == [1, 2]
+    assert curves["all"]["loss"].iloc[1] < 0.9 * curves["all"]["loss"].iloc[0]
+    assert np.allclose(curves["all"]["loss"], curves["sure"]["loss"], atol=1e-5)
+    assert not np.allclose(curves["all"]["reward_margin"], curves["sure"]["reward_margin"], atol=1e-5)
+
+
+@pytest.mark.parametrize("loss_type", [["sigmoid"], ["sigmoid", "sft"], ["soft_sigmoid"]])
+def test_losses_that_can_be_used_are_accepted(loss_type):
+    check(SETTINGS.model_copy(update={"loss_type": loss_type}))
+
+
+@pytest.mark.parametrize("weights", ["[1.0]", "[float('nan')] * 6", "[-1.0] * 6"])
+def test_weights_that_are_no_weights_are_refused(tmp_path, monkeypatch, weights):
+    (tmp_path / "wrong.py").write_text(f"def weights(preferences):\n    return {weights}\n")
+    monkeypatch.setattr(weightings, "__path__", [*weightings.__path__, str(tmp_path)])
+    with pytest.raises(UserError) as error:
+        objective(SETTINGS.model_copy(update={"weighting": "wrong"}), preferences())
+    assert error.value.code == "train.bad_weights"
+
+
+def test_our_losses_are_the_formulas():
+    margin, p = torch.tensor([0.0, 2.0, -3.0]), torch.tensor([0.5, 0.9, 0.2])
+    sigmoid = 1 / (1 + np.exp(-margin.numpy().astype(float)))
+    hard, soft = -np.log(sigmoid), -(p.numpy() * np.log(sigmoid) + (1 - p.numpy()) * np.log(1 - sigmoid))
+    for name, expected in (("sigmoid", hard), ("soft_sigmoid", soft)):
+        found = discovery.modules("realign.training.losses")[name].loss(margin, {"p_chosen": p})
+        assert np.allclose(found.numpy(), expected, atol=1e-6)
 
 
 def test_a_pair_that_could_be_either_teaches_nothing_and_a_doubtful_one_less(tiny_folder, tmp_path):
     margins = {}
     for p in (0.5, 0.75, 1.0):
         model, tokenizer = load_causal(tiny_folder)
-        settings = SETTINGS.model_copy(update={"soft_labels": True, "epochs": 3.0})
+        settings = SETTINGS.model_copy(update={"loss_type": ["soft_sigmoid"], "epochs": 3.0})
         rows = preferences().assign(p_chosen=p)
         _, curve = train_dpo(model, tokenizer, rows, settings, seed=7, checkpoints=tmp_path / str(p))
         margins[p] = curve["reward_margin"].iloc[-1]
