@@ -2,6 +2,7 @@
 
 import difflib
 import shutil
+import subprocess
 
 import pytest
 from ruamel.yaml import YAML
@@ -11,6 +12,7 @@ from flows import settings
 from realign.config import params_file
 from realign.errors import UserError
 
+WHO = ("-c", "user.name=test", "-c", "user.email=test@example.invalid")
 PROFILES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
 
 # The hub profiles name no commit of the reward model: whoever runs them has to look at it first.
@@ -138,7 +140,9 @@ def test_the_last_of_two_values_holds(project):
     assert value(project, "seed") == 2
 
 
-def test_a_run_by_profile_does_not_depend_on_what_was_there_before(project):
+def test_a_run_by_profile_starts_from_what_was_committed(project):
+    for line in (["init", "-q"], ["add", "-A"], [*WHO, "commit", "-qm", "as shipped"]):
+        subprocess.run(["git", *line], cwd=project, check=True)
     settings.write(project, "ci", [])
     expected = YAML(typ="safe").load(text(project))
     settings.write(project, "scored", ["train.beta=0.7", "seed=99"])

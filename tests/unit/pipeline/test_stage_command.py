@@ -13,7 +13,7 @@ from realign.config.params import Arm
 from realign.errors import LabelsMissing, Transient, UserError, ValidationFailed
 from realign.pipeline import declared
 from realign.pipeline import runner as stage
-from realign.pipeline.table import EXPERIMENT, STAGES
+from realign.pipeline.table import CODE, EXPERIMENT, STAGES
 from realign.store import schemas
 from realign.store.artifacts import ARTIFACTS, read_table, write_table
 from realign.store.work import Quarantine
@@ -133,12 +133,14 @@ def test_an_absent_input_names_itself(project):
 
 
 def test_every_stage_says_what_it_reads_and_writes():
-    order = (*STAGES, *EXPERIMENT)
+    order = (CODE, *STAGES, *EXPERIMENT)
     written = [name for stage_name in order for name in declared.writes(stage_name)]
-    assert sorted([*written, "people", "strategies"]) == sorted(ARTIFACTS)
+    assert sorted([*written, "people", "strategies", "source"]) == sorted(ARTIFACTS)
     for position, name in enumerate(order):
         earlier = {out for before in order[:position] for out in declared.writes(before)}
-        assert set(declared.reads(name)) - {*declared.FILES, "people", "strategies"} <= earlier, name
+        assert set(declared.reads(name)) - {*declared.FILES, "people", "strategies", "source"} <= earlier, (
+            name
+        )
 
 
 def test_a_judge_on_a_hub_may_be_asked_for_too():
@@ -206,13 +208,16 @@ def test_a_table_in_parts_is_written_and_read_by_item_or_whole(project):
     everything = grid(project, strategies="[easy, random]", budgets="[5]", seeds="[1]")
     easy, chance = (Arm(name, 5, 1) for name in ("easy", "random"))
     for one in (easy, chance):
-        stage._write(project, "arm_margins", arm_rows(one), one)
+        stage._write(project, ARTIFACTS["arm_margins"], arm_rows(one), one)
     assert (project / "data/compare/arms/easy-5-1/margins.parquet").is_file()
-    assert stage._read(project, "arm_margins", everything, easy)["strategy"].tolist() == ["easy"]
-    assert stage._read(project, "arm_margins", everything, ())["strategy"].tolist() == ["easy", "random"]
-    stage._write(project, "arm_margins", arm_rows(chance), ())
+    assert stage._read(project, "arm_margins", "arm", everything, easy)["strategy"].tolist() == ["easy"]
+    assert stage._read(project, "arm_margins", "arm", everything, ())["strategy"].tolist() == [
+        "easy",
+        "random",
+    ]
+    stage._write(project, ARTIFACTS["arm_margins"], arm_rows(chance), ())
     with pytest.raises(UserError, match="easy-5-1"):
-        stage._read(project, "arm_margins", everything, ())
+        stage._read(project, "arm_margins", "arm", everything, ())
 
 
 def test_an_item_is_named_on_the_command_line_and_in_the_status(project, capsys):

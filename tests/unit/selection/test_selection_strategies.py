@@ -62,7 +62,7 @@ def test_every_strategy_gives_each_pair_one_finite_number():
 
 
 def test_matched_picks_the_least_alike_inside_the_caliper():
-    pool = pool_of(matched_length=1.3)
+    pool = pool_of(options={"easy_length_matched": {"ratio": 1.3}})
     order = KNOWN["easy_length_matched"](pool)
     inside = np.abs(pool.log_length_ratio) <= np.log(1.3)
     for at in pick(pool, order, None):
@@ -98,7 +98,7 @@ def test_whitening_undoes_a_direction_that_all_share():
 
 
 def test_mid_draws_inside_its_band_and_goes_to_the_nearest_outside():
-    pool = pool_of(mid=[0.4, 0.6])
+    pool = pool_of(options={"mid": {"low": 0.4, "high": 0.6}})
     low, high = np.quantile(pool.similarity, [0.4, 0.6])
     inside = (pool.similarity >= low) & (pool.similarity <= high)
     order = KNOWN["mid"](pool)
@@ -160,7 +160,7 @@ def test_a_bounded_margin_costs_no_length_bias(length_in):
     pool, gap = planted(length_in=length_in)
     apart = np.abs(pool.log_length_ratio)
     picked = chosen(pool, "margin_length_bounded")
-    assert apart[picked].mean() <= pool.options.length_bound * apart.mean() + 1e-9
+    assert apart[picked].mean() <= pool.options.option("margin_length_bounded", "bound") * apart.mean() + 1e-9
     chance = chosen(pool, "random")
     assert np.abs(gap[picked]).mean() > 1.15 * np.abs(gap[chance]).mean()
 
