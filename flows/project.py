@@ -70,7 +70,7 @@ def check(root: Path) -> Params:
         found.pilot,
         found.rewards,
     )
-    sources.find(found.prepare)
+    sources.check(found)
     objective.check(found.train)
     if not (root / found.prepare.path).exists():
         raise UserError(

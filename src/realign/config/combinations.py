@@ -81,26 +81,18 @@ def _data(p: Params) -> Iterator[str]:
         yield from _pinned("prepare.hub", p.prepare.hub, "prepare.source is hub")
 
 
-@_rule("base", "prepare")
+@_rule("base")
 def _base(p: Params) -> Iterator[str]:
     if p.base.source != "build":
         yield from _pinned("base.model", p.base.model, f"base.source is {p.base.source}")
     if p.base.build.hidden_size % (2 * p.base.build.heads):
         yield "base.build.hidden_size: must be an even multiple of base.build.heads"
-    if p.base.source == "build" and p.prepare.shape == "prompts":
-        yield "base.source: build needs texts to learn from, and prompts data has none; set local or hub"
 
 
 @_rule("embed")
 def _embed(p: Params) -> Iterator[str]:
     if p.embed.method == "sentence_transformer":
         yield from _pinned("embed.model", p.embed.model, "embed.method is sentence_transformer")
-
-
-@_rule("generate", "prepare")
-def _generate(p: Params) -> Iterator[str]:
-    if p.generate.mode == "given" and p.prepare.shape == "prompts":
-        yield "generate.mode: given needs responses in the data, prompts has none; set sample"
 
 
 @_rule("label", "prepare", "generate")
@@ -137,17 +129,10 @@ def _label(p: Params) -> Iterator[str]:
         )
 
 
-@_rule("label", "evaluate", "prepare", "generate")
+@_rule("label", "evaluate")
 def _scorers(p: Params) -> Iterator[str]:
     if "reward_model" in (p.label.machine, p.evaluate.scorer):
         yield from _pinned("label.reward_model", p.label.reward_model, "a reward model is used")
-    if p.evaluate.scorer == "rule" and p.prepare.source != "builtin":
-        yield "evaluate.scorer: rule knows only the builtin tasks; set score_head or reward_model"
-    if p.evaluate.scorer == "score_head" and _unscored(p):
-        yield (
-            "evaluate.scorer: score_head learns from scores; give scored data (generate.mode: given), or set "
-            "another scorer"
-        )
 
 
 @_rule("train")

@@ -165,12 +165,6 @@ def test_a_long_wrong_value_is_cut():
         ({"base.build.hidden_size": 36}, ["base.build.hidden_size", "even multiple"]),
         ({"embed.method": "sentence_transformer"}, ["embed.model: name and revision"]),
         (
-            {"prepare.source": "prompts", "generate.mode": "given", "label.labeler": "reward_model",
-             "label.reward_model": NAMED, "evaluate.scorer": "reward_model", "base.source": "hub",
-             "base.model": NAMED},
-            ["generate.mode", "prompts has none", "set sample"],
-        ),
-        (
             {"prepare.source": "multi", "evaluate.scorer": "reward_model", "label.reward_model": NAMED},
             ["label.labeler: oracle", "builtin tasks"],
         ),
@@ -181,11 +175,6 @@ def test_a_long_wrong_value_is_cut():
         ),
         ({"label.labeler": "reward_model"}, ["label.reward_model: name and revision"]),
         ({"evaluate.scorer": "reward_model"}, ["label.reward_model: name and revision"]),
-        (
-            {"prepare.source": "multi", "label.labeler": "scores", "generate.mode": "given"},
-            ["evaluate.scorer: rule", "score_head or reward_model"],
-        ),
-        ({"evaluate.scorer": "score_head"}, ["evaluate.scorer: score_head", "generate.mode: given"]),
         ({"train.loss_weights": [1.0, 2.0]}, ["train.loss_weights", "one weight for each"]),
         ({"train.label_smoothing": 0.1}, ["train.label_smoothing", "robust or exo_pair"]),
         ({"train.loss_type": ["exo_pair"]}, ["train.label_smoothing", "above 0"]),
@@ -227,12 +216,6 @@ def test_what_cannot_work_together_is_refused_with_its_mend(changes, words):
             {"prepare.source": "multi", "generate.mode": "given", "label.labeler": "scores",
              "evaluate.scorer": "score_head", "label.gold_annotator": "score"},
             "label.gold_annotator",
-        ),
-        # A model cannot be built from prompts without responses.
-        (
-            {"prepare.source": "prompts", "label.labeler": "reward_model", "label.reward_model": NAMED,
-             "evaluate.scorer": "reward_model"},
-            "base.source",
         ),
     ],
 )  # fmt: skip
@@ -294,17 +277,17 @@ def test_all_problems_stand_in_one_message():
         "generate.k", "report.title", "sead", "seed", "train.beta",
     ]  # fmt: skip
     impossible = edited(
-        {"audit": ["easy", "hard", "hard"], "evaluate.scorer": "score_head", "train.max_length": 999}
+        {"audit": ["easy", "hard", "hard"], "evaluate.scorer": "reward_model", "train.max_length": 999}
     )
     assert [line.partition(":")[0] for line in problems(impossible)] == [
-        "audit", "audit", "evaluate.scorer", "base.build.max_positions",
+        "audit", "audit", "label.reward_model", "base.build.max_positions",
     ]  # fmt: skip
 
 
 def test_wrong_values_and_impossible_combinations_stand_in_one_message():
-    both = {"train.beta": -1.0, "audit": ["easy"], "evaluate.scorer": "score_head", "embed.max_tokens": 999}
+    both = {"train.beta": -1.0, "audit": ["easy"], "evaluate.scorer": "reward_model", "embed.max_tokens": 999}
     assert [line.partition(":")[0] for line in problems(edited(both))] == [
-        "train.beta", "audit", "evaluate.scorer",
+        "train.beta", "audit", "label.reward_model",
     ]  # fmt: skip
     without = edited(both)
     del without["label"], without["validate"]["min_rows"]

@@ -5,10 +5,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit_builders import section
+from unit_builders import raw_params, section
 
+from realign.config.params import Params
 from realign.data.raw import BadRow, RawResponse, RawRow
-from realign.data.sources import builtin, find, hh, multi, prompts, shp, sources
+from realign.data.sources import builtin, check, find, hh, multi, prompts, shp, sources
 from realign.errors import UserError
 
 SOURCES = sources()
@@ -264,6 +265,65 @@ def test_a_shape_that_no_file_describes_is_refused_with_those_that_there_are(cha
         find(section("prepare", **changes))
     assert error.value.code == "prepare.unknown_shape"
     assert str(error.value).startswith(f"{key}: there is no shape 'csv'; there are builtin, hh, multi,")
+
+
+def _params(changes):
+    raw = raw_params()
+    for key, value in changes.items():
+        section_, _, name = key.partition(".")
+        raw[section_][name] = value
+    return Params.model_validate(raw)
+
+
+@pytest.mark.parametrize(
+    ("changes", "lines"),
+    [
+        (
+            {"prepare.source": "prompts", "generate.mode": "given", "evaluate.scorer": "reward_model",
+             "base.source": "hub"},
+            ["generate.mode: given needs responses in the data, prompts has none; set sample"],
+        ),
+        # A model cannot be built from prompts without responses.
+        (
+            {"prepare.source": "prompts", "evaluate.scorer": "reward_model"},
+            ["base.source: build needs texts to learn from, and prompts data has none; set local or hub"],
+        ),
+        (
+            {"prepare.source": "multi", "generate.mode": "given"},
+            ["evaluate.scorer: rule needs data with a rule, multi has none; set score_head or reward_model"],
+        ),
+        ({"evaluate.scorer": "score_head"}, ["evaluate.scorer: score_head learns from scores; give scored data"]),
+        (
+            {"prepare.source": "multi", "evaluate.scorer": "score_head"},  # the policy's own responses have no scores
+            ["evaluate.scorer: score_head learns from scores; give scored data"],
+        ),
+        (
+            {"prepare.source": "prompts", "generate.mode": "given"},
+            ["base.source: build", "generate.mode: given", "evaluate.scorer: rule"],
+        ),
+    ],
+)  # fmt: skip
+def test_what_the_data_does_not_have_is_refused_with_its_mend(changes, lines):
+    with pytest.raises(UserError) as error:
+        check(_params(changes))
+    assert error.value.code == "params.data_differs"
+    head, *found = str(error.value).splitlines()
+    assert head == f"params.yaml does not fit the data ({len(lines)} problem(s)):"
+    assert [one.startswith(f"  - {line}") for one, line in zip(found, lines, strict=True)] == [True] * len(
+        lines
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"prepare.source": "shp", "generate.mode": "given", "evaluate.scorer": "score_head"},
+        {"prepare.source": "prompts", "base.source": "hub", "evaluate.scorer": "reward_model"},
+    ],
+)
+def test_what_the_data_has_is_accepted(changes):
+    check(_params(changes))
 
 
 def test_a_refused_row_can_be_printed():

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from realign import discovery
-from realign.config.params import Prepare
+from realign.config.params import Params, Prepare
 from realign.data.raw import RawRow
-from realign.errors import UserError
+from realign.errors import UserError, listing
 
 HUB = "hub"  # as prepare.source: rows of the shape prepare.hub.shape, from the hub
 
@@ -76,3 +76,38 @@ def find(options: Prepare) -> Source:
         f"{key}: there is no shape {options.shape!r}; there are {', '.join(known)}{more}",
         code="prepare.unknown_shape",
     )
+
+
+def scored(params: Params) -> bool:
+    """Whether the responses that a run compares come with scores."""
+    return find(params.prepare).annotator is not None and params.generate.mode == "given"
+
+
+def check(params: Params) -> None:
+    """Refuse parameters that need of the data what its shape does not have.
+
+    Raises:
+        UserError: all problems are listed, each with its mend.
+    """
+    source = find(params.prepare)
+    problems = []
+    if params.base.source == "build" and not source.responses:
+        problems.append(
+            f"base.source: build needs texts to learn from, and {source.name} data has none; set local or hub"
+        )
+    if params.generate.mode == "given" and not source.responses:
+        problems.append(
+            f"generate.mode: given needs responses in the data, {source.name} has none; set sample"
+        )
+    if params.evaluate.scorer == "rule" and not source.rule:
+        problems.append(
+            f"evaluate.scorer: rule needs data with a rule, {source.name} has none; set score_head or reward_model"
+        )
+    if params.evaluate.scorer == "score_head" and not scored(params):
+        problems.append(
+            "evaluate.scorer: score_head learns from scores; give scored data (generate.mode: given), or set another "
+            "scorer"
+        )
+    if problems:
+        head = f"params.yaml does not fit the data ({len(problems)} problem(s)):"
+        raise UserError(listing(head, problems), code="params.data_differs")
