@@ -13,7 +13,7 @@ from prefect.runtime import flow_run
 from flows import dvc_cli, labels, plain_logs, project, results
 from flows.stage_task import run_stage
 from realign.errors import LabelsMissing, UserError
-from realign.pipeline.table import STAGES
+from realign.pipeline.table import CODE, STAGES
 
 plain_logs.install()
 
@@ -66,6 +66,8 @@ def bring_up_to_date(folder: Path, start: str | None, until: str | None) -> dict
     shutil.rmtree(folder / "reports" / "failures", ignore_errors=True)  # of an earlier run
     stages = _chosen(start, until)
     stale = dvc_cli.status(folder)
+    if CODE in stale and run_stage(folder, CODE, fresh=False) == "ran":
+        stale = dvc_cli.status(folder)  # only now is it known which stages stand on other code
     first = min((STAGES.index(name) for name in stale if name in STAGES), default=len(STAGES))
     if first < STAGES.index(stages[0]):
         raise UserError(
