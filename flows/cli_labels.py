@@ -37,9 +37,11 @@ def label(
     root = project.find()
     settings = project.check(root)
     from flows import labels
+    from realign.evaluation.intervals import Resampling
     from realign.labelers.human.page.serve import serve
 
     labels.queue(root)
+    how = Resampling(settings.evaluate.resamples, settings.evaluate.confidence, settings.seed)
     names = [name.strip() for name in people.split(",") if name.strip()]
     serve(
         labels.work(root).queue().parent,
@@ -48,6 +50,7 @@ def label(
         port,
         names,
         lead,
+        how,
         _say,
         partial(labels.resume_if_served, _say),
     )

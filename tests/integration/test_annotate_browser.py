@@ -114,7 +114,7 @@ def test_a_person_labels_thirty_pairs_with_the_keyboard_alone(tmp_path: Path) ->
             assert who.shown() == waiting, "who comes back is asked something else"
             while who.has("input[name=pair]"):
                 answer(who)
-            assert "Nothing waits" in who.text("h1")
+            assert "nothing left" in who.text("h1")
             with who.next_page():
                 who.one("button[formaction='/unskip']").send_keys("\n")
             assert who.shown() == skipped
@@ -145,7 +145,7 @@ def test_two_people_share_a_batch_and_never_get_the_same_pair(person: Browser, t
                 if who.has("input[name=pair]"):
                     shown[name].append(who.shown())
                     who.answer(pick_better(who))
-        assert "Nothing waits" in person.text("h1")
+        assert "nothing left" in person.text("h1")
     assert len(shown["anna"]) == len(shown["ben"]) == 6
     assert len({*shown["anna"], *shown["ben"]}) == 12
     votes = Store(tmp_path / "votes.sqlite").votes()
@@ -225,4 +225,4 @@ def test_a_megabyte_does_not_hang_the_page(person: Browser, tmp_path: Path) -> N
             "word " * 200_000 + "x" * 10**6,
         )
         person.answer("1")
-        assert "Nothing waits" in person.text("h1")
+        assert "nothing left" in person.text("h1")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from realign.drawing import INKS, MARKS, POINTS, svg
+from realign.plotting import COLORS, LINES, MARKERS, svg
 
 
 def similarity(histogram: pd.DataFrame) -> str:
@@ -26,8 +26,8 @@ def similarity(histogram: pd.DataFrame) -> str:
                 axes.stairs(
                     share,
                     edges,
-                    color=INKS[number % 6],
-                    linestyle=MARKS[number % 6],
+                    color=COLORS[number % 6],
+                    linestyle=LINES[number % 6],
                     linewidth=1.8,
                     label=name,
                 )
@@ -48,7 +48,7 @@ def training(curve: pd.DataFrame) -> str:
             ("reward_accuracy", "reward accuracy"),
         )
         for axes, (column, title) in zip(figure.subplots(1, 3), panels, strict=True):
-            axes.plot(curve["step"], curve[column], color=INKS[0], linewidth=1.5)
+            axes.plot(curve["step"], curve[column], color=COLORS[0], linewidth=1.5)
             axes.set_title(title, fontsize=10)
             axes.set_xlabel("step")
 
@@ -69,8 +69,8 @@ def lengths(frame: pd.DataFrame) -> str:
                 axes.stairs(
                     rows["responses"],
                     edges,
-                    color=INKS[number],
-                    linestyle=MARKS[number],
+                    color=COLORS[number],
+                    linestyle=LINES[number],
                     label=side,
                     linewidth=1.6,
                 )
@@ -93,7 +93,7 @@ def label_error(strategies: dict[str, Any]) -> str:
         values = np.array([f["value"] for f in known.values()])
         low = values - np.array([f["low"] for f in known.values()])
         high = np.array([f["high"] for f in known.values()]) - values
-        axes.errorbar(values, places, xerr=[low, high], fmt="o", color=INKS[0], capsize=4)
+        axes.errorbar(values, places, xerr=[low, high], fmt="o", color=COLORS[0], capsize=4)
         axes.set_yticks(places, list(known))
         axes.set_xlim(left=0)
         axes.set_ylim(-0.6, len(known) - 0.4)
@@ -126,7 +126,7 @@ def factors(taus: dict[str, dict[str, Any]], names: Sequence[str]) -> str:
             values = np.array([[v[k] for k in ("value", "low", "high")] for _, v in known]).reshape(-1, 3).T
             axes.errorbar(
                 values[0], [p for p, _ in known], xerr=[values[0] - values[1], values[2] - values[0]],
-                fmt=POINTS[number % 6], color=INKS[number % 6], capsize=2, markersize=4, label=source,
+                fmt=MARKERS[number % 6], color=COLORS[number % 6], capsize=2, markersize=4, label=source,
             )  # fmt: skip
         axes.set_yticks(np.arange(len(names))[::-1], names)
         axes.set_xlim(-1, 1)
@@ -147,7 +147,7 @@ def calibration(curve: Sequence[dict[str, Any]]) -> str:
         values = np.array([[row["accuracy"][k] for k in ("value", "low", "high")] for row in curve]).T
         axes.errorbar(
             [row["p"] for row in curve], values[0], yerr=[values[0] - values[1], values[2] - values[0]],
-            fmt="o-", color=INKS[0], capsize=3, label="held-out pairs",
+            fmt="o-", color=COLORS[0], capsize=3, label="held-out pairs",
         )  # fmt: skip
         axes.set_xlim(0.5, 1)
         axes.set_ylim(0, 1.02)

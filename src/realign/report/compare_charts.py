@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
-from realign.drawing import INKS, MARKS, svg
+from realign.plotting import COLORS, LINES, svg
 
 Json = Mapping[str, Any]
 _SIGNS = ("o", "s", "^", "D", "v", "P")
@@ -31,7 +31,7 @@ def scores(result: Json, metric: str, label: str) -> str:
             if number == 0:
                 _band(axes, budgets, rows, "#d9d9d9")
             axes.plot(
-                budgets, values, color=INKS[number % 6], linestyle=MARKS[number % 6], marker=_SIGNS[number % 6],
+                budgets, values, color=COLORS[number % 6], linestyle=LINES[number % 6], marker=_SIGNS[number % 6],
                 linewidth=2.2 if number == 0 else 1.6,
             )  # fmt: skip
             ends.append((values[-1], budgets[-1], name))
@@ -53,8 +53,8 @@ def against_baseline(result: Json, metric: str, label: str) -> list[tuple[str, s
             axes = figure.subplots()
             baseline = result["baseline"]
             for who, ink, fill, mark, sign in (
-                (baseline, INKS[0], "#d9d9d9", "-", "o"),
-                (name, INKS[number % 6], INKS[number % 6], MARKS[number % 6], _SIGNS[number % 6]),
+                (baseline, COLORS[0], "#d9d9d9", "-", "o"),
+                (name, COLORS[number % 6], COLORS[number % 6], LINES[number % 6], _SIGNS[number % 6]),
             ):
                 budgets, figures = _curve(result, who, metric)
                 if not budgets:
@@ -87,12 +87,12 @@ def saved(result: Json, metric: str) -> str:
         for place, (_, row) in zip(places, rows, strict=True):
             low = _FLOOR if row["low"] is None else max(_FLOOR, row["low"])
             high = max(_FLOOR, row["high"])
-            axes.plot([100 * low, 100 * high], [place, place], color=INKS[0], linewidth=1.6)
+            axes.plot([100 * low, 100 * high], [place, place], color=COLORS[0], linewidth=1.6)
             if row["low"] is None or row["low"] < _FLOOR:
-                axes.plot(100 * _FLOOR, place, marker="<", color=INKS[0], clip_on=False)
+                axes.plot(100 * _FLOOR, place, marker="<", color=COLORS[0], clip_on=False)
             if row["saved"] is not None and row["saved"] >= _FLOOR:
                 sign = {"yes": "o", "below": ">"}[row["reached"]]
-                axes.plot(100 * row["saved"], place, marker=sign, color=INKS[0], markersize=8)
+                axes.plot(100 * row["saved"], place, marker=sign, color=COLORS[0], markersize=8)
         axes.axvline(0, color="#333333", linewidth=1)
         axes.set_xlim(100 * _FLOOR, 102)
         axes.set_xticks([-100, -50, 0, 50, 100], ["double", "+50 %", "as many", "50 % saved", "all"])
@@ -122,7 +122,7 @@ def by_strategy(result: Json, metric: str, label: str) -> str:
         high = np.array([row["high"] for row in rows.values()]) - values
         if result["baseline"] in rows:
             axes.axvline(rows[result["baseline"]]["value"], color="#888888", linestyle="--", linewidth=1)
-        axes.errorbar(values, places, xerr=[low, high], fmt="o", color=INKS[0], capsize=4)
+        axes.errorbar(values, places, xerr=[low, high], fmt="o", color=COLORS[0], capsize=4)
         axes.set_yticks(places, list(rows))
         axes.set_ylim(-0.6, len(rows) - 0.4)
         if metric == "longer_wins":

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from realign.drawing import INKS, svg
+from realign.plotting import COLORS, svg
 
 Rows = Mapping[str, Mapping[str, Any]]
 _BASELINE = "random"
@@ -26,8 +26,8 @@ def label_errors(rows: Rows) -> str:
             spread = [[value["value"] - value["low"]], [value["high"] - value["value"]]]
             sure = rows[name].get("p_holm", 1.0) < 0.05
             axes.errorbar(
-                [value["value"]], [place], xerr=spread, fmt="o", capsize=4, color=INKS[0],
-                markerfacecolor=INKS[0] if sure else "white",
+                [value["value"]], [place], xerr=spread, fmt="o", capsize=4, color=COLORS[0],
+                markerfacecolor=COLORS[0] if sure else "white",
             )  # fmt: skip
         axes.set_yticks(range(len(known)), [name for name, _ in reversed(known)])
         axes.set_ylim(-0.7, len(known) - 0.3)
@@ -47,7 +47,7 @@ def frontier(rows: Rows) -> str:
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         points = [(n, rows[n]["figures"]["abs_log_length_ratio"]["value"], v["value"]) for n, v in known]
-        axes.plot([p[1] for p in points], [p[2] for p in points], "o", color=INKS[0], markersize=5)
+        axes.plot([p[1] for p in points], [p[2] for p in points], "o", color=COLORS[0], markersize=5)
         height = max(p[2] for p in points) * 1.15 or 1.0
         axes.set_ylim(0, height)
         width = max(p[1] for p in points)
@@ -76,7 +76,7 @@ def error_by_similarity(bins: Sequence[Mapping[str, Any]]) -> str:
         middle = np.array([(b["low"] + b["high"]) / 2 for b in known])
         values = np.array([[b["label_error"][k] for k in ("value", "low", "high")] for b in known]).T
         spread = [values[0] - values[1], values[2] - values[0]]
-        axes.errorbar(middle, values[0], yerr=spread, fmt="o-", capsize=3, color=INKS[0])
+        axes.errorbar(middle, values[0], yerr=spread, fmt="o-", capsize=3, color=COLORS[0])
         axes.set_ylabel("label error")
         axes.set_ylim(bottom=0)
         for number, (key, title) in enumerate(
@@ -84,7 +84,7 @@ def error_by_similarity(bins: Sequence[Mapping[str, Any]]) -> str:
         ):
             below.plot(
                 middle, [b[key]["value"] if b[key] else np.nan for b in known],
-                color=INKS[number + 1], linestyle=("-", "--")[number], marker="s^"[number], markersize=4, label=title,
+                color=COLORS[number + 1], linestyle=("-", "--")[number], marker="s^"[number], markersize=4, label=title,
             )  # fmt: skip
         below.set_ylim(bottom=0)
         below.legend(fontsize=8)

@@ -1,4 +1,4 @@
-"""What people say together: consensus, how far they agree, who is reliable, what is in dispute."""
+"""Consensus of people's votes, how well people agree, who is reliable, and what is in dispute."""
 
 from realign.labelers.human.consensus.measures import (
     against_known,

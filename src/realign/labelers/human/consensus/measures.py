@@ -1,4 +1,4 @@
-"""How far people agree: with each other, with the consensus, with what is known, with themselves."""
+"""Agreement of people: with each other, with the consensus, with known answers, with themselves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from realign.evaluation.intervals import Figure, Resampling, bootstrap, proportion
-from realign.labelers.human.consensus.votes import P_A, counted, first
+from realign.labelers.human.votes import P_A, counted, first
 
 _DECIMALS = 6
 
@@ -18,17 +18,17 @@ _DECIMALS = 6
 def alpha(votes: pd.DataFrame, confidence: float, resamples: int, seed: int) -> Figure | None:
     """Krippendorff's nominal alpha over pairs with two votes or more (the figure's n), by evalica.
 
-    The interval resamples pairs (BCa). evalica's own, Hayes's, resamples disagreements as if those of
-    one pair were independent, and covers the truth in 85 to 89 of 100 cases where it says 95.
+    The interval resamples pairs (BCa). evalica's own (Hayes) resamples disagreements as if those within a
+    pair were independent; its nominal 95 % intervals cover the truth in only 85 to 89 of 100 cases.
 
     Returns:
-        None where alpha or its interval is not defined: fewer than two pairs have two votes, or there is
-        one answer in all, so that nobody could disagree.
+        None where alpha or its interval is undefined: fewer than two pairs have two votes, or every vote
+        is the same.
     """
     from evalica import alpha as evalica_alpha
 
-    said = first(votes)
-    several = said[said.groupby("pair_id")["annotator"].transform("size") > 1]
+    once = first(votes)
+    several = once[once.groupby("pair_id")["annotator"].transform("size") > 1]
     if several["winner"].nunique() < 2:
         return None
     counts = several.groupby(["pair_id", "winner"]).size().unstack(fill_value=0).to_numpy(dtype=float)
@@ -49,43 +49,43 @@ def _alpha(disagreement: np.ndarray, *counts: np.ndarray, axis: int = -1) -> np.
     return np.asarray(1 - np.divide(observed, expected, out=np.zeros_like(observed), where=expected > 0))
 
 
-def agreement(votes: pd.DataFrame, consensus: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+def agreement(votes: pd.DataFrame, consensus: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """How often each annotator's first votes equal the consensus: annotator, votes, agreement, low, high.
 
-    Their own votes are part of the consensus; `against_known` has no such kindness.
+    Biased upwards, since their own votes are part of the consensus; `against_known` is not.
 
     Args:
-        votes: rows of the verdicts table.
-        consensus: what `aggregate` returned.
+        votes: rows of the ledger table.
+        consensus: the result of `aggregate`.
         confidence: of the exact binomial intervals.
     """
     agreed = consensus.set_index("pair_id")["winner"]
-    said = first(votes)
-    same = said["winner"] == said["pair_id"].map(agreed)
-    return _shares(said["annotator"], same, ("votes", "agreement"), confidence)
+    once = first(votes)
+    same = once["winner"] == once["pair_id"].map(agreed)
+    return _shares(once["annotator"], same, ("votes", "agreement"), confidence)
 
 
-def against_known(votes: pd.DataFrame, known: pd.Series[str], confidence: float = 0.95) -> pd.DataFrame:
+def against_known(votes: pd.DataFrame, known: pd.Series[str], confidence: float) -> pd.DataFrame:
     """How often each annotator is right where the answer is known: annotator, n, accuracy, low, high.
 
     'both_bad' counts as a tie, since known answers are a, b or tie.
 
     Args:
-        votes: rows of the verdicts table.
+        votes: rows of the ledger table.
         known: the answer, by pair id.
         confidence: of the exact binomial intervals.
     """
-    said = first(votes)
-    said = said[said["pair_id"].isin(known.index)]
-    right = said["winner"].replace("both_bad", "tie") == said["pair_id"].map(known)
-    return _shares(said["annotator"], right, ("n", "accuracy"), confidence)
+    once = first(votes)
+    once = once[once["pair_id"].isin(known.index)]
+    right = once["winner"].replace("both_bad", "tie") == once["pair_id"].map(known)
+    return _shares(once["annotator"], right, ("n", "accuracy"), confidence)
 
 
-def self_agreement(votes: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
-    """How often each annotator says the same when asked again: annotator, n, agreement, low, high."""
-    said = counted(votes)
-    again = said[said["occasion"] > 0].merge(
-        said[said["occasion"] == 0], on=["pair_id", "annotator"], suffixes=("", "_before")
+def self_agreement(votes: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """How often each annotator repeats their answer on a planted repeat: annotator, n, agreement, low, high."""
+    every = counted(votes)
+    again = every[every["occasion"] > 0].merge(
+        every[every["occasion"] == 0], on=["pair_id", "annotator"], suffixes=("", "_before")
     )
     same = again["winner"] == again["winner_before"]
     return _shares(again["annotator"], same, ("n", "agreement"), confidence)
@@ -94,16 +94,15 @@ def self_agreement(votes: pd.DataFrame, confidence: float = 0.95) -> pd.DataFram
 def disputes(votes: pd.DataFrame) -> pd.DataFrame:
     """Pairs on which people differ, worst first: pair_id, entropy, votes, a, b, tie, both_bad.
 
-    entropy: of the shares of the votes, in bits; of equal ones the pair with more votes comes first.
+    entropy: of the shares of the votes, in bits; between equals the pair with more votes comes first.
     """
-    said = first(votes)
-    counts = said.groupby(["pair_id", "winner"]).size().unstack(fill_value=0)
+    counts = first(votes).groupby(["pair_id", "winner"]).size().unstack(fill_value=0)
     counts = counts.reindex(columns=list(P_A), fill_value=0).astype("int64")
     counts = counts[(counts > 0).sum(axis=1) > 1]
     entropy = np.round(stats.entropy(counts.to_numpy(dtype=float), base=2, axis=1), _DECIMALS)
-    found = counts.assign(entropy=entropy, votes=counts.sum(axis=1)).rename_axis(columns=None).reset_index()
-    found = found.sort_values(["entropy", "votes", "pair_id"], ascending=[False, False, True])
-    return found[["pair_id", "entropy", "votes", *P_A]].reset_index(drop=True)
+    rows = counts.assign(entropy=entropy, votes=counts.sum(axis=1)).rename_axis(columns=None).reset_index()
+    rows = rows.sort_values(["entropy", "votes", "pair_id"], ascending=[False, False, True])
+    return rows[["pair_id", "entropy", "votes", *P_A]].reset_index(drop=True)
 
 
 def _shares(
@@ -112,8 +111,8 @@ def _shares(
     """A row an annotator: how many votes, the share of hits, and its exact interval."""
     rows = []
     for name, mine in hits.groupby(who):
-        found = proportion(int(mine.sum()), len(mine), confidence)
-        assert found is not None  # a group has a row
-        rows.append((str(name), found.n, found.value, found.low, found.high))
+        share = proportion(int(mine.sum()), len(mine), confidence)
+        assert share is not None  # a group is never empty
+        rows.append((str(name), share.n, share.value, share.low, share.high))
     types = {"annotator": "str", names[0]: "int64", names[1]: "float64", "low": "float64", "high": "float64"}
     return pd.DataFrame(rows, columns=list(types)).astype(types)

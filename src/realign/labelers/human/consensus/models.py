@@ -1,4 +1,4 @@
-"""Consensus by crowd-kit: one answer a pair, as a probability, and each annotator's reliability."""
+"""Consensus by crowd-kit: one probability a pair, and each annotator's reliability."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from realign.labelers.human.consensus.votes import P_A, first
+from realign.labelers.human.votes import P_A, first
 
 Method = Literal["majority", "dawid_skene", "mace"]
 
@@ -19,10 +19,10 @@ _MACE_RESTARTS = 3
 
 @dataclass(frozen=True)
 class _Fit:
-    """What a model makes of the votes.
+    """A fitted model.
 
     Attributes:
-        classes: P(class), a row a pair, a column each class that was voted for.
+        classes: P(class), a row a pair, a column for each class with a vote.
         reliability: by annotator.
     """
 
@@ -33,22 +33,21 @@ class _Fit:
 def aggregate(votes: pd.DataFrame, method: Method, seed: int = 0) -> pd.DataFrame:
     """The consensus on every pair with a vote: pair_id, winner (a, b, tie, both_bad), p_a, votes.
 
-    p_a = P(a) + P(tie) / 2 + P(both_bad) / 2, so it is a probability that training can use. Where two
-    classes are equally probable nobody flips a coin: the winner is 'tie' and p_a is 0.5. Votes of
-    occasions after 0 do not enter, abstentions are no votes.
+    p_a = P(a) + P(tie) / 2 + P(both_bad) / 2, a probability that training can use. Where two classes are
+    equally probable, the winner is 'tie' and p_a is 0.5. Planted repeats and abstentions are left out.
 
     Args:
-        votes: rows of the verdicts table.
+        votes: rows of the ledger table.
         method: `majority`; `dawid_skene` (a confusion matrix an annotator, EM; Dawid and Skene 1979);
             `mace` (each knows the answer or spams; Hovy et al. 2013).
         seed: of MACE's restarts.
     """
-    said = first(votes)
-    if said.empty:
+    once = first(votes)
+    if once.empty:
         types = {"pair_id": "str", "winner": "str", "p_a": "float64", "votes": "int64"}
         return pd.DataFrame(columns=list(types)).astype(types)
-    classes = _fit(said, method, seed).classes
-    # two classes that differ by less than EM's own precision are equally probable
+    classes = _fit(once, method, seed).classes
+    # classes that differ by less than EM's precision are equally probable
     level = classes.ge(classes.max(axis=1) - 10**-_DECIMALS, axis=0).sum(axis=1) > 1
     p_a = classes @ pd.Series(P_A)[classes.columns]
     return pd.DataFrame(
@@ -56,7 +55,7 @@ def aggregate(votes: pd.DataFrame, method: Method, seed: int = 0) -> pd.DataFram
             "pair_id": classes.index,
             "winner": classes.idxmax(axis=1).mask(level, "tie").to_numpy(),
             "p_a": p_a.mask(level, 0.5).round(_DECIMALS).to_numpy(),
-            "votes": said.groupby("pair_id").size().reindex(classes.index).to_numpy(),
+            "votes": once.groupby("pair_id").size().reindex(classes.index).to_numpy(),
         }
     )
 
@@ -64,28 +63,26 @@ def aggregate(votes: pd.DataFrame, method: Method, seed: int = 0) -> pd.DataFram
 def reliability(votes: pd.DataFrame, method: Method, seed: int = 0) -> pd.DataFrame:
     """How often each annotator is right, as the model estimates it: annotator, reliability.
 
-    - majority: share of their votes that equal the consensus; their own vote is part of it, so it is
-      too high where few vote and too low for somebody who is better than the rest;
+    - majority: share of their votes that equal the consensus; as it includes their own vote, it is too
+      high where few people vote, and too low for somebody better than the rest;
     - dawid_skene: sum over classes of P(class) P(they say class | class): the expected diagonal of
       their confusion matrix;
-    - mace: P(they know) + P(they spam) P(the spam happens to be right).
+    - mace: P(they know) + P(they guess) P(the guess happens to be right).
 
-    With three annotators and answers that are never a tie, the votes themselves leave a standard
-    error of about 0.05 on 1,500 pairs, whatever the model; ties among the answers, more annotators or
-    more pairs make it smaller.
+    With three annotators and no ties, the standard error is about 0.05 on 1,500 pairs, whatever the
+    model; ties, more annotators or more pairs make it smaller.
     """
-    said = first(votes)
-    if said.empty:
+    once = first(votes)
+    if once.empty:
         return pd.DataFrame({"annotator": pd.Series(dtype="str"), "reliability": pd.Series(dtype="float64")})
-    found = _fit(said, method, seed).reliability.sort_index().round(_DECIMALS)
-    return pd.DataFrame({"annotator": found.index, "reliability": found.to_numpy()})
+    skill = _fit(once, method, seed).reliability.sort_index().round(_DECIMALS)
+    return pd.DataFrame({"annotator": skill.index, "reliability": skill.to_numpy()})
 
 
-def _fit(said: pd.DataFrame, method: Method, seed: int) -> _Fit:
+def _fit(votes: pd.DataFrame, method: Method, seed: int) -> _Fit:
     names = {"pair_id": "task", "annotator": "worker", "winner": "label"}
-    answers = said[list(names)].rename(columns=names)
-    found = _MODELS[method](answers, seed)
-    return _Fit(found.classes.sort_index(), found.reliability)
+    fit = _MODELS[method](votes[list(names)].rename(columns=names), seed)
+    return _Fit(fit.classes.sort_index(), fit.reliability)
 
 
 def _majority(answers: pd.DataFrame, seed: int) -> _Fit:
@@ -100,7 +97,8 @@ def _dawid_skene(answers: pd.DataFrame, seed: int) -> _Fit:
 
     model = DawidSkene().fit(answers)
     right = {
-        (worker, said): row[said] * model.priors_[said] for (worker, said), row in model.errors_.iterrows()
+        (worker, label): row[label] * model.priors_[label]
+        for (worker, label), row in model.errors_.iterrows()
     }
     return _Fit(model.probas_, pd.Series(right).groupby(level=0).sum())
 
@@ -108,11 +106,11 @@ def _dawid_skene(answers: pd.DataFrame, seed: int) -> _Fit:
 def _mace(answers: pd.DataFrame, seed: int) -> _Fit:
     from crowdkit.aggregation import MACE
 
-    # crowd-kit 1.4 numbers workers and labels by first appearance in one place and sorted in another;
-    # numbers by first appearance are both
+    # crowd-kit 1.4 numbers workers and labels by first appearance in one place and sorted in another:
+    # hand it numbers for which both orders agree
     worker, workers = pd.factorize(answers["worker"])
     label, labels = pd.factorize(answers["label"])
-    # an integer would begin every restart at the same point
+    # an integer would start every restart from the same point
     state = np.random.RandomState(seed)
     model = MACE(n_restarts=_MACE_RESTARTS, random_state=state).fit(
         answers.assign(worker=worker, label=label)

@@ -1,4 +1,4 @@
-"""Pairs and people's votes, out to the field's formats and back without loss."""
+"""Pairs and people's votes: exported to the field's formats and imported again without loss."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _READERS: dict[str, Callable[[Path], Iterator[Entry]]] = {
 def write(queue: pd.DataFrame, votes: pd.DataFrame, path: Path, format_: str) -> int:
     """Write the pairs of a queue, the most valuable first, with the people's votes on them.
 
-    Known answers stay at home: a hidden check that is written out is hidden no more. Label Studio's
-    labeling config comes beside its tasks, as `.xml`.
+    Known answers are left out, so that hidden checks stay hidden. Label Studio's labeling config is
+    written beside its tasks, as `.xml`.
 
     Args:
         queue: rows of the queue table.
-        votes: rows of the verdicts table; those on other pairs, and machines', are not written.
+        votes: rows of the ledger table; labels of other pairs, and machines' labels, are not written.
         path: a file that does not exist yet.
         format_: label-studio, jsonl or csv.
 
@@ -46,16 +46,22 @@ def write(queue: pd.DataFrame, votes: pd.DataFrame, path: Path, format_: str) ->
         UserError: unknown format, or the file exists.
     """
     if format_ not in FORMATS:
-        raise UserError(f"--to {format_!r} is unknown; there are {', '.join(FORMATS)}")
+        raise UserError(
+            f"unknown format --to {format_!r}; choose one of {', '.join(FORMATS)}",
+            code="votes.unknown_format",
+        )
     suffix = ".json" if format_ == "label-studio" else f".{format_}"
     if path.suffix != suffix:
         raise UserError(
-            f"{path}: a {format_} file ends in {suffix}, or it could not be read back. Name it so"
+            f"{path}: the name of a {format_} file must end in {suffix}, so that it can be imported again",
+            code="votes.wrong_suffix",
         )
     config = path.with_suffix(".xml")
     for file in (path, config) if format_ == "label-studio" else (path,):
         if file.exists():
-            raise UserError(f"{file} exists already. Name another file, or remove it")
+            raise UserError(
+                f"{file} already exists. Name another file, or remove it", code="votes.file_exists"
+            )
     human = votes[(votes["kind"] == "human") & votes["pair_id"].isin(queue["pair_id"])]
     write_text(path, FORMATS[format_](ordered(queue), human))
     if format_ == "label-studio":
@@ -64,23 +70,26 @@ def write(queue: pd.DataFrame, votes: pd.DataFrame, path: Path, format_: str) ->
 
 
 def read(path: Path, queue: pd.DataFrame, given_at: str) -> pd.DataFrame:
-    """Read votes on pairs of a queue: rows of the verdicts table, by verdict id.
+    """Read votes on pairs of a queue: rows of the ledger table, by label id.
 
-    A row finds its pair by the content of its texts, or by its pair id where it has no texts; a label
-    that speaks of the file's order is turned to ours. A row without a label is a pair that nobody has
-    voted on yet.
+    A row is matched to its pair by the content of its texts, or by its pair id where it has no texts; a
+    label is swapped where the file shows the responses in the other order. A row without a label is a
+    pair that nobody has voted on yet.
 
     Args:
         path: a .json (Label Studio's JSON export), .jsonl or .csv file.
         queue: rows of the queue table.
-        given_at: UTC, ISO 8601: for votes whose file does not say when.
+        given_at: UTC, ISO 8601: for votes without a time of their own.
 
     Raises:
-        UserError: the file cannot be read, or a row matches no pair, has no proper label, annotator or
-            confidence, or repeats a vote; all such rows are listed, and nothing is taken in.
+        UserError: the file cannot be read, or a row matches no pair, has an invalid label, annotator or
+            confidence, or repeats a vote; all such rows are listed, and nothing is imported.
     """
     if path.suffix not in _READERS:
-        raise UserError(f"{path}: votes are read from {', '.join(_READERS)} files. Name it so, or convert it")
+        raise UserError(
+            f"{path}: votes are read from {', '.join(_READERS)} files. Rename or convert it",
+            code="votes.wrong_suffix",
+        )
     if not path.is_file():
-        raise UserError(f"{path} is not there. Name the file that holds the votes")
+        raise UserError(f"{path} does not exist. Name the file that holds the votes", code="votes.no_file")
     return matched(_READERS[path.suffix](path), queue, path.name, given_at)

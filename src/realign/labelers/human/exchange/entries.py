@@ -1,4 +1,4 @@
-"""What a row from outside says, and how it becomes a verdict of ours."""
+"""A row from outside: what it may hold, and how it becomes a row of the ledger table."""
 
 from __future__ import annotations
 
@@ -12,21 +12,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from realign.data.raw import BadRow
 from realign.errors import UserError, listing
-from realign.labelers.human.consensus.votes import P_A
+from realign.labelers.human import votes
 from realign.labelers.human.exchange.pairs import Pairs
-from realign.store import ids
-from realign.store import ledger_batches as batches
 from realign.store.ids import Message
-from realign.store.ledger import label_id
-from realign.store.schemas import LEDGER
 
-ELSEWHERE = ids.digest("human", "elsewhere")
-"""Fingerprint of votes from outside: nobody knows what those people were told to do."""
 _SWAPPED = {"a": "b", "b": "a"}
 
 
 def _utc(moment: str) -> str:
-    """The moment in UTC; kept letter by letter where it says so already."""
+    """The moment in UTC; unchanged where it is in UTC already."""
     when = datetime.fromisoformat(moment)
     if moment.endswith("+00:00"):
         return moment
@@ -37,7 +31,7 @@ def _utc(moment: str) -> str:
 
 
 def _unicode(text: str) -> str:
-    text.encode("utf-8")  # half a surrogate pair is no ValueError of pydantic's, and no table takes it
+    text.encode("utf-8")  # pydantic lets half a surrogate pair through, and no table can hold it
     return text
 
 
@@ -46,7 +40,7 @@ Name = Annotated[Text, Field(min_length=1)]
 
 
 class Vote(BaseModel):
-    """One person's word on one pair, in the order of the file."""
+    """One person's vote on one pair, a and b in the order of the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -57,27 +51,27 @@ class Vote(BaseModel):
     occasion: Annotated[int, Field(ge=0)] = 0
     seconds: Annotated[float, Field(ge=0)] = 0.0
     given_at: Annotated[str, AfterValidator(_utc)] | None = None
-    fingerprint: Name = ELSEWHERE
+    fingerprint: Name = votes.ELSEWHERE
 
     @classmethod
     def read(cls, fields: Mapping[str, object]) -> Self:
-        """A vote from fields as they came; None is as good as absent.
+        """A vote from raw fields; None counts as absent.
 
         Raises:
-            BadRow: names every field that is not as it must be.
+            BadRow: names every invalid field.
         """
         try:
             return cls.model_validate({key: value for key, value in fields.items() if value is not None})
         except ValidationError as error:
-            words = [
+            problems = [
                 f"{'.'.join(map(str, e['loc']))}: {e['msg']} (it is {e['input']!r:.60})"
                 for e in error.errors()
             ]
-            raise BadRow("wrong_vote", "; ".join(words)) from None
+            raise BadRow("wrong_vote", "; ".join(problems)) from None
 
     @classmethod
     def of(cls, row: Any) -> Self:
-        """The vote of a row of the verdicts table."""
+        """The vote of a row of the ledger table."""
         return cls(
             label=row.winner,
             annotator=row.annotator,
@@ -90,12 +84,12 @@ class Vote(BaseModel):
         )
 
 
-def by_pair(votes: pd.DataFrame) -> dict[str, list[Vote]]:
-    """The votes of the verdicts table, by pair id; each pair's by verdict id."""
-    found: dict[str, list[Vote]] = {}
-    for row in votes.sort_values("label_id").itertuples():
-        found.setdefault(str(row.pair_id), []).append(Vote.of(row))
-    return found
+def by_pair(labels: pd.DataFrame) -> dict[str, list[Vote]]:
+    """The votes of the ledger table, by pair id; each pair's by label id."""
+    groups: dict[str, list[Vote]] = {}
+    for row in labels.sort_values("label_id").itertuples():
+        groups.setdefault(str(row.pair_id), []).append(Vote.of(row))
+    return groups
 
 
 @dataclass(frozen=True)
@@ -107,7 +101,7 @@ class Entry:
         pair_id: ours, where the row names it.
         messages: the prompt, where the row holds it.
         texts: of the responses, in the file's order.
-        vote: what was said; None where nobody has voted; a BadRow where the row cannot be read.
+        vote: None where nobody has voted; a BadRow where the row cannot be read.
     """
 
     place: str
@@ -118,7 +112,7 @@ class Entry:
 
 
 def matched(entries: Iterable[Entry], queue: pd.DataFrame, name: str, given_at: str) -> pd.DataFrame:
-    """The votes as rows of the verdicts table, by verdict id.
+    """The votes as rows of the ledger table, by label id.
 
     Raises:
         UserError: lists every entry that cannot be read, matches no pair of the queue or repeats a vote.
@@ -134,41 +128,32 @@ def matched(entries: Iterable[Entry], queue: pd.DataFrame, name: str, given_at: 
             row, swapped = pairs.find(entry.pair_id, entry.messages, entry.texts)
             if entry.vote is None:
                 continue
-            verdict = _verdict(row, entry.vote, swapped, given_at)
-            id_ = str(verdict["label_id"])
+            label = _row(row, entry.vote, swapped, given_at)
+            id_ = str(label["label_id"])
             if id_ in rows:
                 raise BadRow("repeated_vote", f"{entry.vote.annotator} voted on this pair in {places[id_]}")
         except BadRow as bad:
             problems.append(f"{entry.place}: {bad.reason}: {bad.detail}")
         else:
-            rows[id_], places[id_] = verdict, entry.place
+            rows[id_], places[id_] = label, entry.place
     if problems:
-        head = f"{name}: {len(problems)} row(s) cannot be used, so nothing was taken in. Mend them or take them out:"
-        raise UserError(listing(head, problems))
-    types = batches.empty().dtypes.to_dict() | {"confidence": "Int64", "consistent": "boolean"}
-    frame = pd.DataFrame([rows[id_] for id_ in sorted(rows)], columns=LEDGER.names)
-    return frame.astype(types)
+        head = (
+            f"{name}: {len(problems)} row(s) cannot be used, so nothing was imported. Correct or remove them:"
+        )
+        raise UserError(listing(head, problems), code="votes.bad_rows")
+    return votes.frame(rows.values())
 
 
-def _verdict(row: Any, vote: Vote, swapped: bool, given_at: str) -> dict[str, object]:
-    winner = _SWAPPED.get(vote.label, vote.label) if swapped else vote.label
-    return {
-        "label_id": label_id(row.pair_id, vote.fingerprint, vote.annotator, vote.occasion),
-        "pair_id": row.pair_id,
-        "prompt_id": row.prompt_id,
-        "fingerprint": vote.fingerprint,
-        "kind": "human",
-        "labeler": "human",
-        "annotator": vote.annotator,
-        "occasion": vote.occasion,
-        "winner": winner,
-        "p_a": P_A.get(winner, 0.5),
-        "rationale": vote.comment,
-        "confidence": vote.confidence,
-        "calls": 0,
-        "tokens_in": 0,
-        "tokens_out": 0,
-        "price": 0.0,
-        "seconds": vote.seconds,
-        "given_at": vote.given_at or given_at,
-    }
+def _row(pair: Any, vote: Vote, swapped: bool, given_at: str) -> dict[str, object]:
+    return votes.row(
+        pair.pair_id,
+        pair.prompt_id,
+        vote.annotator,
+        _SWAPPED.get(vote.label, vote.label) if swapped else vote.label,
+        fingerprint=vote.fingerprint,
+        occasion=vote.occasion,
+        confidence=vote.confidence,
+        comment=vote.comment,
+        seconds=vote.seconds,
+        given_at=vote.given_at or given_at,
+    )

@@ -1,7 +1,7 @@
-"""Label Studio's pairwise tasks: out with the votes as annotations, back from its JSON export.
+"""Label Studio's pairwise tasks: exported with the votes as annotations, imported from its JSON export.
 
 A task's `data` holds what its template shows (prompt, left, right) and our pair id; left is always our
-response a. What Label Studio has no field for, and would drop, lies in the `meta` of each result.
+response a. Fields that Label Studio lacks, and would drop, are kept in the `meta` of each result.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _META = ("annotator", "occasion", "given_at", "fingerprint")
 
 def dump(queue: pd.DataFrame, votes: pd.DataFrame) -> str:
     """The queue as tasks, with its votes as annotations; CONFIG is the project's labeling config."""
-    said = by_pair(votes)
+    grouped = by_pair(votes)
     tasks = []
     for pair in queue.itertuples():
         data: dict[str, Any] = {
@@ -54,7 +54,7 @@ def dump(queue: pd.DataFrame, votes: pd.DataFrame) -> str:
             "left": pair.text_a,
             "right": pair.text_b,
         }
-        annotations = [_annotation(data["pair_id"], vote) for vote in said.get(data["pair_id"], [])]
+        annotations = [_annotation(data["pair_id"], vote) for vote in grouped.get(data["pair_id"], [])]
         tasks.append({"data": data, "annotations": annotations})
     return json.dumps(tasks, indent=1, ensure_ascii=False) + "\n"
 
@@ -63,26 +63,31 @@ def entries(path: Path) -> Iterator[Entry]:
     """Annotations of a JSON export, and tasks without any.
 
     Raises:
-        UserError: the file is no list of tasks.
+        UserError: the file is not a list of tasks.
     """
     try:
         tasks = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not valid JSON ({error}). Export the project again, as JSON") from None
+        raise UserError(
+            f"{path} is not valid JSON ({error}). Export the project again, as JSON", code="votes.not_json"
+        ) from None
     if not isinstance(tasks, list):
-        raise UserError(f"{path} holds no list of tasks. In Label Studio choose the export format JSON")
+        raise UserError(
+            f"{path} is not a list of tasks. In Label Studio choose the export format JSON",
+            code="votes.not_json",
+        )
     for number, task in enumerate(tasks, start=1):
         yield from _task_entries(f"{path.name} task {number}", task)
 
 
 def _annotation(pair: str, vote: Vote) -> dict[str, Any]:
-    said = (
+    label = (
         {"from_name": "better", "to_name": "left,right", "type": "pairwise",
          "value": {"selected": _SIDES[vote.label]}}
         if vote.label in _SIDES
         else {"from_name": "otherwise", "to_name": "left", "type": "choices", "value": {"choices": [vote.label]}}
     )  # fmt: skip
-    results: list[dict[str, Any]] = [said]
+    results: list[dict[str, Any]] = [label]
     if vote.confidence is not None:
         value: dict[str, Any] = {"rating": vote.confidence}
         results.append({"from_name": "confidence", "to_name": "left", "type": "rating", "value": value})
@@ -90,9 +95,9 @@ def _annotation(pair: str, vote: Vote) -> dict[str, Any]:
         value = {"text": [vote.comment]}
         results.append({"from_name": "comment", "to_name": "left", "type": "textarea", "value": value})
     meta = vote.model_dump(include=set(_META))
-    verdict = label_id(pair, vote.fingerprint, vote.annotator, vote.occasion)
+    label_key = label_id(pair, vote.fingerprint, vote.annotator, vote.occasion)
     for result in results:
-        result |= {"id": ids.digest(verdict, result["from_name"])[:10], "meta": meta}
+        result |= {"id": ids.digest(label_key, result["from_name"])[:10], "meta": meta}
     return {"result": results, "lead_time": vote.seconds, "was_cancelled": False}
 
 
@@ -126,31 +131,31 @@ def _vote(annotation: Mapping[str, Any]) -> Vote:
         raise BadRow("wrong_type", "'result' must be a list")
     labels: list[object] = []
     meta: dict[str, object] = {}
-    said: dict[str, object] = {}
+    fields: dict[str, object] = {}
     for result in map(as_object, results):
         value = as_object(result.get("value"))
         if isinstance(result.get("meta"), dict):
-            meta = {key: found for key, found in as_object(result["meta"]).items() if key in _META}
+            meta = {key: field for key, field in as_object(result["meta"]).items() if key in _META}
         match result.get("type"):
             case "pairwise":
                 labels.append(_LABELS.get(str(value.get("selected"))))
             case "choices":
                 labels += _list(value, "choices")
             case "rating":
-                said["confidence"] = value.get("rating")
+                fields["confidence"] = value.get("rating")
             case "textarea":
-                said["comment"] = "\n".join(map(str, _list(value, "text")))
+                fields["comment"] = "\n".join(map(str, _list(value, "text")))
             case other:
-                raise BadRow("wrong_type", f"a result of type {other!r} is not of our labeling config")
-    if annotation.get("was_cancelled"):  # skipped, whatever was filled in before
+                raise BadRow("wrong_type", f"our labeling config has no control of type {other!r}")
+    if annotation.get("was_cancelled"):  # skipped, even if something was filled in
         labels = ["abstain"]
     if len(labels) != 1:
         raise BadRow(
-            "no_verdict" if not labels else "contradiction", f"the annotation says {labels or 'nothing'}"
+            "no_label" if not labels else "contradiction", f"the annotation holds {labels or 'no label'}"
         )
-    said |= {"label": labels[0], "seconds": annotation.get("lead_time")}
+    fields |= {"label": labels[0], "seconds": annotation.get("lead_time")}
     own = {"annotator": _name(annotation.get("completed_by")), "given_at": annotation.get("created_at")}
-    return Vote.read(said | own | meta)
+    return Vote.read(fields | own | meta)
 
 
 def _name(who: object) -> str | None:
@@ -161,5 +166,5 @@ def _name(who: object) -> str | None:
 
 
 def _list(value: Mapping[str, object], key: str) -> list[object]:
-    found = value.get(key)
-    return found if isinstance(found, list) else [found]
+    content = value.get(key)
+    return content if isinstance(content, list) else [content]

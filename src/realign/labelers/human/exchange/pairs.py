@@ -1,4 +1,4 @@
-"""Pairs by their content: which pair of the project a row from outside speaks of, and in which order."""
+"""Which pair of the project a row from outside is about, and in which order it shows the responses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from realign.store.ids import Message
 
 
 def ordered(queue: pd.DataFrame) -> pd.DataFrame:
-    """The queue as people meet it: the most valuable pair first."""
+    """The queue in the order in which people see it: the most valuable pair first."""
     return queue.sort_values(["value", "pair_id"], ascending=[False, True], kind="stable")
 
 
@@ -29,13 +29,13 @@ class Pairs:
     def find(
         self, pair: str | None, messages: list[Message] | None, texts: tuple[str | None, str | None]
     ) -> tuple[Any, bool]:
-        """The queue's row, and whether the texts stand in the other order than there.
+        """The queue's row, and whether the texts come in the opposite order.
 
         Raises:
-            BadRow: there is no such pair, or the pair id and the texts contradict each other.
+            BadRow: there is no such pair, or the pair id contradicts the texts.
         """
         if pair is not None and pair not in self._rows:
-            raise BadRow("unknown_pair", f"this project asks about no pair {pair}")
+            raise BadRow("unknown_pair", f"this project's queue has no pair {pair}")
         if texts == (None, None) and pair is not None:
             return self._rows[pair], False
         if messages is None and pair is not None:
@@ -43,14 +43,14 @@ class Pairs:
         first, second = texts
         if messages is None or first is None or second is None:
             raise BadRow("no_pair", "a row needs a pair_id, or prompt, response_a and response_b")
-        found = self._by_content(messages, (first, second)) or self._by_content(
+        match = self._by_content(messages, (first, second)) or self._by_content(
             messages, (first.strip(), second.strip())
         )
-        if found is None:
-            raise BadRow("unknown_pair", f"this project asks about no pair with the text {first[:60]!r}")
-        if pair not in (None, found[0].pair_id):
-            raise BadRow("contradiction", f"pair_id is {pair}, the texts are those of {found[0].pair_id}")
-        return found
+        if match is None:
+            raise BadRow("unknown_pair", f"this project's queue has no pair with the text {first[:60]!r}")
+        if pair not in (None, match[0].pair_id):
+            raise BadRow("contradiction", f"pair_id is {pair}, the texts are those of {match[0].pair_id}")
+        return match
 
     def _by_content(self, messages: list[Message], texts: tuple[str, str]) -> tuple[Any, bool] | None:
         prompt = ids.prompt_id(messages)

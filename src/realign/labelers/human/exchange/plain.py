@@ -1,14 +1,13 @@
-"""Plain JSON lines and CSV: a row a vote, or a row without a label for a pair that waits for one.
+"""Plain JSON lines and CSV: a row a vote, or a row without a label for a pair that has no vote yet.
 
 Columns: pair_id, prompt (text, or messages), response_a, response_b, label (a, b, tie, both_bad,
-abstain), annotator, confidence (1 to 3), comment; and for a round trip without loss occasion, seconds,
-given_at, fingerprint. Only label and annotator, and either pair_id or prompt with both responses, must
-be there.
+abstain), annotator, confidence (1 to 3), comment; and, for a lossless round trip, occasion, seconds,
+given_at, fingerprint. Required are label and annotator, and either pair_id or prompt with both responses.
 
 A CSV cell that a spreadsheet would run as a formula (it begins with =, +, -, @, tab or return) is
-written with an apostrophe in front, which is taken off again on reading; so is one that begins with an
-apostrophe, and one that holds an empty text, which is something else than no text. The prompt of a CSV
-is the text of its only turn, or JSON messages.
+written with a leading apostrophe, which reading removes; the same holds for a cell that begins with an
+apostrophe, and for an empty text, as opposed to none. The prompt of a CSV is the text of its only turn,
+or JSON messages.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ def dump_jsonl(queue: pd.DataFrame, votes: pd.DataFrame) -> str:
 
 
 def dump_csv(queue: pd.DataFrame, votes: pd.DataFrame) -> str:
-    """The queue and its votes as CSV, with the mark by which a spreadsheet knows UTF-8."""
+    """The queue and its votes as CSV, with a byte order mark so that spreadsheets read it as UTF-8."""
     stream = io.StringIO(newline="")
     writer = csv.DictWriter(stream, COLUMNS, lineterminator="\r\n")
     writer.writeheader()
@@ -67,9 +66,9 @@ def csv_entries(path: Path) -> Iterator[Entry]:
     """Rows of a CSV file.
 
     Raises:
-        UserError: it is no CSV in UTF-8, or its header lacks a column or has one that is not known.
+        UserError: it is not CSV in UTF-8, or its header lacks a column or has an unknown one.
     """
-    csv.field_size_limit(sys.maxsize)  # the module's own limit of 128 kB is less than a response may have
+    csv.field_size_limit(sys.maxsize)  # the module's default, 128 kB, is less than a long response
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, strict=True)
@@ -80,12 +79,13 @@ def csv_entries(path: Path) -> Iterator[Entry]:
                 line = reader.line_num + 1
     except (csv.Error, UnicodeDecodeError) as error:
         raise UserError(
-            f"{path} cannot be read as CSV in UTF-8 ({error}). Save it again as UTF-8 CSV"
+            f"{path} cannot be read as CSV in UTF-8 ({error}). Save it again as UTF-8 CSV",
+            code="votes.not_csv",
         ) from None
 
 
 def _rows(queue: pd.DataFrame, votes: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    said = by_pair(votes)
+    grouped = by_pair(votes)
     for pair in queue.itertuples():
         messages = ids.load_messages(str(pair.messages))
         alone = len(messages) == 1 and messages[0]["role"] == "user"
@@ -95,26 +95,28 @@ def _rows(queue: pd.DataFrame, votes: pd.DataFrame) -> Iterator[dict[str, Any]]:
             "response_a": pair.text_a,
             "response_b": pair.text_b,
         }
-        votes_on_it = [vote.model_dump() for vote in said.get(str(pair.pair_id), [])]
+        votes_on_it = [vote.model_dump() for vote in grouped.get(str(pair.pair_id), [])]
         yield from (row | vote for vote in votes_on_it or [{}])
 
 
 def _entry(place: str, fields: dict[str, object]) -> Entry:
-    said = {key: value for key, value in fields.items() if key not in _PAIR}
+    raw = {key: value for key, value in fields.items() if key not in _PAIR}
     pair, first, second = (
         None if fields.get(key) is None else text_of(fields, key)
         for key in ("pair_id", "response_a", "response_b")
     )
     prompt = fields.get("prompt")
     messages = None if prompt is None else _messages(prompt)
-    vote = None if said.get("label") is None else Vote.read(said)
+    vote = None if raw.get("label") is None else Vote.read(raw)
     return Entry(place, pair, messages, (first, second), vote)
 
 
 def _csv_entry(place: str, cells: Mapping[str, Any]) -> Entry:
     try:
         if None in cells or None in cells.values():
-            raise BadRow("wrong_cells", "the row has not as many cells as the header; is a quote missing?")
+            raise BadRow(
+                "wrong_cells", "the row and the header differ in their number of cells; is a quote missing?"
+            )
         fields: dict[str, Any] = {key: _unescaped(value) for key, value in cells.items()}
         if str(fields.get("prompt")).startswith("["):
             fields["prompt"] = _parsed(fields["prompt"])
@@ -126,9 +128,12 @@ def _csv_entry(place: str, cells: Mapping[str, Any]) -> Entry:
 def _check_header(path: Path, names: Any) -> None:
     problems = [f"column {name!r} is unknown" for name in names if name not in COLUMNS]
     problems += [f"column {name!r} is missing" for name in ("label", "annotator") if name not in names]
-    problems += [f"column {name!r} stands there twice" for name in {n for n in names if names.count(n) > 1}]
+    problems += [f"column {name!r} appears twice" for name in {n for n in names if names.count(n) > 1}]
     if problems:
-        raise UserError(f"{path}: {'; '.join(sorted(problems))}. Columns can be {', '.join(COLUMNS)}")
+        raise UserError(
+            f"{path}: {'; '.join(sorted(problems))}. Columns can be {', '.join(COLUMNS)}",
+            code="votes.bad_header",
+        )
 
 
 def _messages(prompt: object) -> list[ids.Message]:
@@ -136,13 +141,13 @@ def _messages(prompt: object) -> list[ids.Message]:
 
 
 def _parsed(prompt: str) -> object:
-    """JSON messages, or the text where it only looks like them."""
+    """JSON messages, or the text itself where it only looks like JSON."""
     try:
-        found = json.loads(prompt)
-        _messages(found)
+        messages = json.loads(prompt)
+        _messages(messages)
     except (ValueError, RecursionError, BadRow):
         return prompt
-    return found
+    return messages
 
 
 def _escaped(value: object) -> str:

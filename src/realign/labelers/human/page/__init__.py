@@ -1,1 +1,1 @@
-"""The page on which people say which of two responses is better: one process, one SQLite file, no internet."""
+"""The page on which people vote which of two responses is better: one process, one SQLite file, no internet."""

@@ -1,4 +1,4 @@
-"""The application: what a person asks for and sends, checked, and passed to the store."""
+"""The web application: checks requests and forms, and passes them to the store."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from realign.config.params import People
+from realign.evaluation.intervals import Resampling
 from realign.labelers.human.page import guard, pages
 from realign.labelers.human.page.access import SESSION_DAYS, Keys, Session
-from realign.labelers.human.page.assignment import Answered, Choice, NotAssigned, Person, Showing
+from realign.labelers.human.page.assignment import AlreadyAnswered, Choice, NotAssigned, Person, Showing
 from realign.labelers.human.page.overview import Overview
 from realign.labelers.human.page.store import Store
 
@@ -30,16 +31,16 @@ _router = APIRouter()
 
 
 @dataclass(frozen=True)
-class Desk:
-    """What the routes work with.
+class Services:
+    """What the routes use.
 
     Attributes:
-        store: where the votes go.
+        store: the votes.
         people: the settings.
-        keys: what sessions, links and forms are signed with.
-        rate: requests that one person, or one address without a session, may send.
+        keys: sign sessions, links and forms.
+        rate: limits requests of one person, or of one address without a session.
         overview: the lead's figures.
-        on_done: called after each vote that leaves none missing.
+        on_done: called after each vote once none is missing.
     """
 
     store: Store
@@ -52,21 +53,21 @@ class Desk:
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who asks, in which session."""
+    """A signed-in person and their session."""
 
     person: Person
     session: Session
 
 
 @dataclass(frozen=True)
-class Sent:
-    """A form of a visitor, made for their session."""
+class Form:
+    """A form sent by a visitor, with a valid token of their session."""
 
     person: Person
     fields: dict[str, str]
 
 
-class _Answer(BaseModel):
+class _Shown(BaseModel):
     pair: Annotated[str, Field(max_length=64)]
     occasion: Annotated[int, Field(ge=0, le=1)]
     round: Annotated[int, Field(ge=0, lt=2**31)]
@@ -76,19 +77,20 @@ class _Answer(BaseModel):
         return Showing(self.pair, self.occasion, self.round)
 
 
-class _Vote(_Answer):
+class _Vote(_Shown):
     choice: Choice
     confidence: Literal["", "1", "2", "3"] = ""
     comment: Annotated[str, Field(max_length=pages.LONGEST_COMMENT)] = ""
 
 
-_Read = TypeVar("_Read", bound=_Answer)
+_Fields = TypeVar("_Fields", bound=_Shown)
 
 
 def create_app(
     store: Store,
     people: People,
     secret: str,
+    how: Resampling,
     hosts: Collection[str] = LOOPBACK,
     rate: str = "600/minute",
     on_done: Callable[[], None] | None = None,
@@ -96,171 +98,179 @@ def create_app(
     """The whole application.
 
     Args:
-        store: where the votes go.
+        store: the votes.
         people: the settings.
-        secret: what sessions, links and forms are signed with.
-        hosts: names under which people reach the page.
-        rate: requests that one person, or one address without a session, may send.
-        on_done: called after each vote that leaves none missing.
+        secret: signs sessions, links and forms.
+        how: how the overview's intervals are made.
+        hosts: host names of the page.
+        rate: limit of requests of one person, or of one address without a session.
+        on_done: called after each vote once none is missing.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.desk = Desk(store, people, Keys(secret), guard.Rate(rate), Overview(store, people), on_done)
+    app.state.services = Services(
+        store, people, Keys(secret), guard.Rate(rate), Overview(store, people, how), on_done
+    )
     app.add_middleware(guard.Guard, hosts=hosts)
     app.mount("/static", StaticFiles(directory=_STATIC))
     app.include_router(_router)
     app.add_exception_handler(AnyHTTPException, _refused)
-    app.add_exception_handler(RequestValidationError, _misread)
+    app.add_exception_handler(RequestValidationError, _bad_address)
     app.add_exception_handler(NotAssigned, _not_assigned)
-    app.add_exception_handler(Answered, _answered)
+    app.add_exception_handler(AlreadyAnswered, _already_answered)
     return app
 
 
-def _desk(request: Request) -> Desk:
-    return cast(Desk, request.app.state.desk)
+def _services(request: Request) -> Services:
+    return cast(Services, request.app.state.services)
 
 
-AtDesk = Annotated[Desk, Depends(_desk)]
+ServicesDep = Annotated[Services, Depends(_services)]
 
 
-def _visitor(request: Request, desk: AtDesk) -> Visitor:
-    session = desk.keys.open(request.cookies.get(COOKIE, ""))
-    person = desk.store.by_name(session.name) if session else None
-    desk.rate.spend(f"person {person.name}" if person else _address(request))
+def _visitor(request: Request, services: ServicesDep) -> Visitor:
+    session = services.keys.session(request.cookies.get(COOKIE, ""))
+    person = services.store.by_name(session.name) if session else None
+    services.rate.spend(f"person {person.name}" if person else _address(request))
     if session is None or person is None:
-        raise HTTPException(HTTPStatus.UNAUTHORIZED, "Open your own link first. The lead has it for you.")
+        raise HTTPException(HTTPStatus.UNAUTHORIZED, "Please open your own link first. Your lead has it.")
     return Visitor(person, session)
 
 
-Known = Annotated[Visitor, Depends(_visitor)]
+VisitorDep = Annotated[Visitor, Depends(_visitor)]
 
 
-def _lead(visitor: Known) -> Person:
+def _lead(visitor: VisitorDep) -> Person:
     if visitor.person.role != "lead":
         raise HTTPException(HTTPStatus.FORBIDDEN, "This page is for the lead.")
     return visitor.person
 
 
-Lead = Annotated[Person, Depends(_lead)]
+LeadDep = Annotated[Person, Depends(_lead)]
 
 
-def _sent(visitor: Known, fields: Annotated[dict[str, str], Depends(guard.read_form)], desk: AtDesk) -> Sent:
-    if not desk.keys.made(visitor.session, fields.get("form", "")):
-        raise HTTPException(HTTPStatus.FORBIDDEN, "This form was not made for you. Open the page anew.")
-    return Sent(visitor.person, fields)
+def _form(
+    visitor: VisitorDep, fields: Annotated[dict[str, str], Depends(guard.read_form)], services: ServicesDep
+) -> Form:
+    if not services.keys.form_is_ours(visitor.session, fields.get("form", "")):
+        raise HTTPException(HTTPStatus.FORBIDDEN, "This form belongs to another session. Reload the page.")
+    return Form(visitor.person, fields)
 
 
-Form = Annotated[Sent, Depends(_sent)]
+FormDep = Annotated[Form, Depends(_form)]
 
 
 @_router.get("/enter/{token}")
-def _enter(request: Request, token: str, desk: AtDesk) -> Response:
-    desk.rate.spend(_address(request))
-    person = desk.store.by_token(token)
+def _enter(request: Request, token: str, services: ServicesDep) -> Response:
+    services.rate.spend(_address(request))
+    person = services.store.by_token(token)
     if person is None:
         raise HTTPException(
-            HTTPStatus.FORBIDDEN, "This link does not hold (any more). Ask the lead for yours."
+            HTTPStatus.FORBIDDEN, "This link is not valid (any more). Ask your lead for yours."
         )
-    answer = pages.page("welcome.html", person=person, people=desk.people)
-    answer.set_cookie(
+    response = pages.page("welcome.html", person=person, people=services.people)
+    response.set_cookie(
         COOKIE,
-        desk.keys.seal(person.name),
+        services.keys.cookie(person.name),
         max_age=SESSION_DAYS * 24 * 3600,
         httponly=True,
         samesite="strict",
         secure=request.url.scheme == "https",
     )
-    return answer
+    return response
 
 
 @_router.get("/")
 def _next(
-    visitor: Known, desk: AtDesk, view: Annotated[pages.View, Query()] = "formatted", whole: bool = False
+    visitor: VisitorDep,
+    services: ServicesDep,
+    view: Annotated[pages.View, Query()] = "formatted",
+    whole: bool = False,
 ) -> Response:
     name = visitor.person.name
-    found = desk.store.next(name, desk.people)
-    last = desk.store.last(name)
+    assignment = services.store.next(name, services.people)
+    last = services.store.last(name)
     shared: dict[str, Any] = {
         "person": visitor.person,
-        "form": desk.keys.form(visitor.session),
-        "progress": desk.store.progress(name, desk.people),
-        "said": pages.SAID[last] if last else "",
+        "form": services.keys.form_token(visitor.session),
+        "progress": services.store.progress(name, services.people),
+        "last_answer": pages.ANSWERS[last] if last else "",
     }
-    if found is None:
+    if assignment is None:
         return pages.page("done.html", **shared)
-    return pages.page("pair.html", **shared, **pages.pair(found, view, whole))
+    return pages.page("pair.html", **shared, **pages.pair(assignment, view, whole))
 
 
 @_router.post("/vote")
-def _vote(form: Form, desk: AtDesk, after: BackgroundTasks) -> Response:
-    said = _read(_Vote, form)
-    confidence = int(said.confidence) if said.confidence else None
-    comment = said.comment.replace("\r\n", "\n").strip()  # browsers send Windows line ends
-    desk.store.vote(form.person.name, said.showing, said.choice, confidence, comment)
-    after.add_task(_tell, desk)
-    return _onwards(form)
+def _vote(form: FormDep, services: ServicesDep, after: BackgroundTasks) -> Response:
+    vote = _read(_Vote, form)
+    confidence = int(vote.confidence) if vote.confidence else None
+    comment = vote.comment.replace("\r\n", "\n").strip()  # browsers send Windows line ends
+    services.store.vote(form.person.name, vote.showing, vote.choice, confidence, comment)
+    after.add_task(_call_if_done, services)
+    return _next_pair(form)
 
 
 @_router.post("/skip")
-def _skip(form: Form, desk: AtDesk) -> Response:
-    desk.store.skip(form.person.name, _read(_Answer, form).showing)
-    return _onwards(form)
+def _skip(form: FormDep, services: ServicesDep) -> Response:
+    services.store.skip(form.person.name, _read(_Shown, form).showing)
+    return _next_pair(form)
 
 
 @_router.post("/stay")
-def _stay(form: Form) -> Response:
-    return _onwards(form)
+def _stay(form: FormDep) -> Response:
+    return _next_pair(form)
 
 
 @_router.post("/undo")
-def _undo(form: Form, desk: AtDesk) -> Response:
-    desk.store.undo(form.person.name)
-    return _onwards(form)
+def _undo(form: FormDep, services: ServicesDep) -> Response:
+    services.store.undo(form.person.name)
+    return _next_pair(form)
 
 
 @_router.post("/unskip")
-def _unskip(form: Form, desk: AtDesk) -> Response:
-    desk.store.unskip(form.person.name)
-    return _onwards(form)
+def _unskip(form: FormDep, services: ServicesDep) -> Response:
+    services.store.unskip(form.person.name)
+    return _next_pair(form)
 
 
 @_router.get("/overview")
-def _overview(person: Lead, desk: AtDesk) -> Response:
-    return pages.page("overview.html", person=person, people=desk.people, **desk.overview.facts())
+def _overview(person: LeadDep, services: ServicesDep) -> Response:
+    return pages.page("overview.html", person=person, people=services.people, **services.overview.facts())
 
 
 @_router.get("/overview/{name}.svg")
-def _picture(_: Lead, name: Literal["agreement", "time"], desk: AtDesk) -> Response:
-    # matplotlib styles its elements inline, which the policy of the pages forbids
+def _picture(_: LeadDep, name: Literal["agreement", "time"], services: ServicesDep) -> Response:
+    # matplotlib styles its elements inline, which the pages' policy forbids
     policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
-    return Response(desk.overview.picture(name), headers=policy, media_type="image/svg+xml")
+    return Response(services.overview.picture(name), headers=policy, media_type="image/svg+xml")
 
 
 @_router.get("/{name}.csv")
-def _download(_: Lead, name: Literal["votes", "people"], desk: AtDesk) -> Response:
+def _download(_: LeadDep, name: Literal["votes", "people"], services: ServicesDep) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return Response(desk.overview.csv(name), headers=headers, media_type="text/csv; charset=utf-8")
+    return Response(services.overview.csv(name), headers=headers, media_type="text/csv; charset=utf-8")
 
 
-def _read(model: type[_Read], form: Sent) -> _Read:
+def _read(model: type[_Fields], form: Form) -> _Fields:
     try:
         return model.model_validate(form.fields)
     except ValidationError as error:
         wrong = ", ".join(sorted({str(problem["loc"][0]) for problem in error.errors()}))
         raise HTTPException(
-            HTTPStatus.UNPROCESSABLE_ENTITY, f"The form is not as it should be: {wrong}."
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"The form has invalid fields: {wrong}."
         ) from None
 
 
-def _onwards(form: Sent) -> Response:
+def _next_pair(form: Form) -> Response:
     view = form.fields.get("view")
     return RedirectResponse(
         f"/?view={view}" if view in ("plain", "difference") else "/", HTTPStatus.SEE_OTHER
     )
 
 
-def _tell(desk: Desk) -> None:
-    if desk.on_done is not None and not desk.store.missing(desk.people):
-        desk.on_done()
+def _call_if_done(services: Services) -> None:
+    if services.on_done is not None and not services.store.missing(services.people):
+        services.on_done()
 
 
 def _address(request: Request) -> str:
@@ -269,20 +279,20 @@ def _address(request: Request) -> str:
 
 def _refused(_: Request, error: Exception) -> Response:
     refusal = cast(AnyHTTPException, error)
-    answer = pages.page("refused.html", refusal.status_code, why=refusal.detail)
-    answer.headers.update(refusal.headers or {})
-    return answer
+    response = pages.page("refused.html", refusal.status_code, why=refusal.detail)
+    response.headers.update(refusal.headers or {})
+    return response
 
 
-def _misread(_: Request, __: Exception) -> Response:
-    return pages.page("refused.html", 422, why="The address holds something that this page does not know.")
+def _bad_address(_: Request, __: Exception) -> Response:
+    return pages.page("refused.html", 422, why="This page does not know that address.")
 
 
 def _not_assigned(_: Request, __: Exception) -> Response:
-    return pages.page("refused.html", 403, why="This pair was not given to you. Nothing was written.")
+    return pages.page("refused.html", 403, why="This pair was not assigned to you. Nothing was saved.")
 
 
-def _answered(_: Request, __: Exception) -> Response:
+def _already_answered(_: Request, __: Exception) -> Response:
     return pages.page(
-        "refused.html", 409, why="This pair has your answer already. Nothing was written twice."
+        "refused.html", 409, why="You have already answered this pair. Nothing was saved twice."
     )

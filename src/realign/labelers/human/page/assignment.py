@@ -1,4 +1,4 @@
-"""What people and the store say to each other: a showing of a pair, an answer to it, how far one is."""
+"""What passes between the application and the store: people, pairs shown to them, progress."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ class NotAssigned(Exception):
     """The person was never given this pair."""
 
 
-class Answered(Exception):
-    """This showing of the pair has its answer: the form was sent twice, or is an old one."""
+class AlreadyAnswered(Exception):
+    """This showing has been answered: the form was sent twice, or is an old one."""
 
 
 @dataclass(frozen=True)
 class Showing:
-    """One showing of a pair to a person: what an answer is an answer to.
+    """One showing of a pair to a person; every answer names its showing.
 
     Attributes:
         pair_id: the pair.
-        occasion: 0; 1 where the person is asked again on purpose, with the sides swapped.
+        occasion: 0; 1 for a planted repeat, with the sides swapped.
         round: grows with every undo.
     """
 
@@ -37,7 +37,7 @@ class Assignment:
     """A pair in front of a person.
 
     Attributes:
-        showing: what an answer has to name.
+        showing: to be named by the answer.
         messages: JSON of the conversation.
         left: text of the response on the left.
         right: text of the response on the right.
@@ -59,13 +59,13 @@ class Person:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a person is in this batch.
+    """A person's progress in this batch.
 
     Attributes:
-        answered: answers that hold.
-        to_go: about how many pairs they would still be shown.
-        skipped: pairs that they passed on.
-        seconds: what a pair takes them, median of the last 50 answers; None before the first.
+        answered: current answers.
+        to_go: approximate number of pairs still to come.
+        skipped: pairs they skipped.
+        seconds: time a pair, median of the last 50 answers; None before the first.
     """
 
     answered: int

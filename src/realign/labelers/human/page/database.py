@@ -1,4 +1,4 @@
-"""The SQLite file: its tables, one connection behind a lock, transactions that are on disk when they end."""
+"""The SQLite file: its tables, one connection behind a lock, durable transactions."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 _TABLES = (
-    # small columns first: a walk over the batch must not read the texts
-    "CREATE TABLE IF NOT EXISTS pairs (pair_id TEXT PRIMARY KEY, asked INTEGER NOT NULL, value REAL NOT NULL, "
+    # small columns first: scanning the batch must not read the texts
+    "CREATE TABLE IF NOT EXISTS pairs (pair_id TEXT PRIMARY KEY, in_batch INTEGER NOT NULL, value REAL NOT NULL, "
     "known TEXT, prompt_id TEXT NOT NULL, response_a TEXT NOT NULL, response_b TEXT NOT NULL, "
     "messages TEXT NOT NULL, text_a TEXT NOT NULL, text_b TEXT NOT NULL)",
-    "CREATE INDEX IF NOT EXISTS by_value ON pairs (asked, value DESC, pair_id, known)",
+    "CREATE INDEX IF NOT EXISTS by_value ON pairs (in_batch, value DESC, pair_id, known)",
     "CREATE TABLE IF NOT EXISTS people (name TEXT PRIMARY KEY, token_hash TEXT NOT NULL UNIQUE, "
-    "role TEXT NOT NULL, welcome INTEGER NOT NULL)",
+    "role TEXT NOT NULL, invited INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS assignments (person TEXT NOT NULL, pair_id TEXT NOT NULL, "
     "occasion INTEGER NOT NULL, round INTEGER NOT NULL, state TEXT NOT NULL, place INTEGER NOT NULL, "
     "shown_at REAL NOT NULL, leased_until REAL NOT NULL, PRIMARY KEY (person, pair_id, occasion))",
@@ -33,7 +33,7 @@ class Database:
     """One connection for all threads of a process; other processes wait for its transactions.
 
     Args:
-        path: the file; its folder is made.
+        path: the file; its folder is created.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,13 +43,13 @@ class Database:
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
-        with self.whole():
+        with self.transaction():
             for line in _TABLES:
                 self._db.execute(line)
 
     @contextlib.contextmanager
-    def whole(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: all or nothing, and on disk at the end."""
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, and on disk at the end."""
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -59,16 +59,16 @@ class Database:
                 raise
             self._db.execute("COMMIT")
 
-    def all(self, line: str, **values: Any) -> list[sqlite3.Row]:
+    def all(self, query: str, **values: Any) -> list[sqlite3.Row]:
         """Every row of a query."""
         with self._lock:
-            return self._db.execute(line, values).fetchall()
+            return self._db.execute(query, values).fetchall()
 
-    def one(self, line: str, **values: Any) -> sqlite3.Row | None:
-        """The first row of a query, None without."""
+    def one(self, query: str, **values: Any) -> sqlite3.Row | None:
+        """The first row of a query; None if there is none."""
         with self._lock:
-            found: sqlite3.Row | None = self._db.execute(line, values).fetchone()
-        return found
+            row: sqlite3.Row | None = self._db.execute(query, values).fetchone()
+        return row
 
     def close(self) -> None:
         """Close the file."""

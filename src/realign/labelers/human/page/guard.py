@@ -1,4 +1,4 @@
-"""What holds for every answer of the server: headers, the host's name, sizes, rates, no traceback."""
+"""Protection of every request: headers, host names, form sizes, rate limits, no traceback in a response."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_FORM = 32 * 1024
-"""Bytes; the longest comment in any script fits."""
+"""Bytes; enough for the longest comment in any script."""
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -33,13 +33,13 @@ _HEADERS = {
 
 
 class Guard:
-    """Refuses requests under a foreign host name, sets the headers, and hides what went wrong inside.
+    """Refuses requests for a foreign host name, sets the headers, and hides internal errors.
 
-    A site of an attacker that resolves to this machine (DNS rebinding) comes under its own name;
-    an address in numbers cannot be such a site.
+    An attacker's site that resolves to this machine (DNS rebinding) sends its own host name; a numeric
+    address cannot be such a site.
 
     Args:
-        app: what it guards.
+        app: the application it protects.
         hosts: names under which people reach the page, without port.
     """
 
@@ -71,7 +71,7 @@ class Guard:
         except Exception:
             logging.getLogger(__name__).exception("%s %s failed", scope["method"], scope["path"])
             if not started:
-                await PlainTextResponse("Something went wrong here; nothing was written.", 500)(
+                await PlainTextResponse("Something went wrong on the server; nothing was saved.", 500)(
                     scope, receive, guarded
                 )
 
@@ -90,10 +90,10 @@ class Guard:
 
 
 class Rate:
-    """So many requests a moving window, for each person and each address.
+    """A limit of requests a moving window, for each person and each address.
 
     Args:
-        limit: as the library `limits` reads it: 600/minute.
+        limit: in the notation of the library `limits`, e.g. 600/minute.
     """
 
     def __init__(self, limit: str) -> None:
@@ -104,21 +104,23 @@ class Rate:
         """Count one request.
 
         Raises:
-            HTTPException: 429, with the seconds after which another is welcome.
+            HTTPException: 429, with a Retry-After header.
         """
         if not self._limiter.hit(self._item, who):
             wait = {"Retry-After": str(self._item.get_expiry())}
-            raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests: wait a minute.", wait)
+            raise HTTPException(
+                HTTPStatus.TOO_MANY_REQUESTS, "Too many requests: please wait a minute.", wait
+            )
 
 
 async def read_form(request: Request) -> dict[str, str]:
     """The fields of a plain HTML form, each once.
 
     Raises:
-        HTTPException: 415 no such form; 413 too large; 400 not readable as one.
+        HTTPException: 415 not a form; 413 too large; 400 malformed.
     """
     if request.headers.get("content-type", "").split(";")[0].strip() != "application/x-www-form-urlencoded":
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "This is no form of this page.")
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "This is not a form of this page.")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -131,5 +133,5 @@ async def read_form(request: Request) -> dict[str, str]:
     except ValueError:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "The form cannot be read.") from None
     if any(len(values) > 1 for values in fields.values()):
-        raise HTTPException(HTTPStatus.BAD_REQUEST, "The form gives a field twice.")
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "The form has a field twice.")
     return {name: values[0] for name, values in fields.items()}

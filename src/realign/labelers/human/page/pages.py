@@ -1,4 +1,4 @@
-"""What the templates are filled with: escaped text, and nothing that tells where a response is from."""
+"""The values of the templates: escaped text, and nothing that reveals where a response comes from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ View = Literal["formatted", "plain", "difference"]
 
 LONGEST_COMMENT = 2000
 
-SAID = {
+ANSWERS = {
     "left": "left is better",
     "right": "right is better",
     "tie": "equally good",
@@ -32,10 +32,10 @@ def page(name: str, status: int = 200, **values: Any) -> HTMLResponse:
     return HTMLResponse(_environment().get_template(name).render(values), status)
 
 
-def pair(found: Assignment, view: View, whole: bool) -> dict[str, Any]:
-    """What the template of a pair needs, and nothing that could tell where a response is from."""
-    messages = ids.load_messages(found.messages)
-    sides = (found.left, found.right)
+def pair(assignment: Assignment, view: View, whole: bool) -> dict[str, Any]:
+    """The values of a pair's template, and nothing that reveals where a response comes from."""
+    messages = ids.load_messages(assignment.messages)
+    sides = (assignment.left, assignment.right)
     if whole:
         shown = tuple(texts.plain(text, whole=True) for text in sides)
     elif view == "difference":
@@ -44,7 +44,7 @@ def pair(found: Assignment, view: View, whole: bool) -> dict[str, Any]:
         shown = tuple(texts.markdown(t) if view == "formatted" else texts.plain(t) for t in sides)
     longest = max(len(text) for text in (*sides, *(m["content"] for m in messages)))
     return {
-        "showing": found.showing,
+        "showing": assignment.showing,
         "messages": messages,
         "left": shown[0],
         "right": shown[1],
@@ -58,7 +58,7 @@ def pair(found: Assignment, view: View, whole: bool) -> dict[str, Any]:
 
 
 def duration(seconds: float) -> str:
-    """A time for a person."""
+    """A duration in words: 45 s, 12 min, 1 h 30 min."""
     minutes = round(seconds / 60)
     if seconds < 90:
         return f"{seconds:.0f} s"

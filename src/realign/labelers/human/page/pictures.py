@@ -1,4 +1,4 @@
-"""The overview's pictures."""
+"""The charts of the overview."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from realign.drawing import INKS, svg
+from realign.plotting import COLORS, spread, svg
 
 
 def agreement(people: pd.DataFrame) -> str:
@@ -17,23 +17,29 @@ def agreement(people: pd.DataFrame) -> str:
     """
     rows = people[people["votes"] > 0].reset_index(drop=True)
     kinds = (
-        ("agreement", "with the consensus", "o", INKS[0], 0.12),
-        ("gold", "with known answers", "s", INKS[1], -0.12),
+        ("agreement", "with the consensus", "o", COLORS[0], 0.12),
+        ("gold", "with known answers", "s", COLORS[1], -0.12),
     )
 
-    def draw(figure: Figure) -> None:
+    def plot(figure: Figure) -> None:
         axes = figure.subplots()
         places = np.arange(len(rows))[::-1]
-        for column, label, mark, ink, shift in kinds:
-            there = rows[column].notna().to_numpy()
-            if there.any():
-                value, low, high = (
-                    rows.loc[there, c].astype(float) for c in (column, f"{column}_low", f"{column}_high")
+        for column, label, marker, color, shift in kinds:
+            known = rows[column].notna().to_numpy()
+            if known.any():
+                names = {column: "value", f"{column}_low": "low", f"{column}_high": "high"}
+                values, distances = spread(
+                    rows[known].rename(columns=names)[list(names.values())].to_dict("records")
                 )
                 axes.errorbar(
-                    value, places[there] + shift, xerr=[value - low, high - value],
-                    fmt=mark, color=ink, capsize=4, label=label,
-                )  # fmt: skip
+                    values,
+                    places[known] + shift,
+                    xerr=distances,
+                    fmt=marker,
+                    color=color,
+                    capsize=4,
+                    label=label,
+                )
         axes.set_yticks(places, rows["annotator"])
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.set_xlim(0, 1.02)
@@ -41,25 +47,25 @@ def agreement(people: pd.DataFrame) -> str:
         if axes.get_legend_handles_labels()[0]:
             figure.legend(loc="outside upper left", ncols=2)
 
-    return svg(draw, "agreement", height=1.3 + 0.5 * len(rows))
+    return svg(plot, "agreement", height=1.3 + 0.5 * len(rows))
 
 
 def time(votes: pd.DataFrame) -> str:
-    """How long each person looks at a pair: quartiles as a box, the middle 90 % as whiskers.
+    """Each person's time a pair: quartiles as a box, the middle 90 % as whiskers.
 
     Args:
         votes: annotator, seconds.
     """
     parts = {str(name): part["seconds"].to_numpy() for name, part in votes.groupby("annotator", sort=True)}
 
-    def draw(figure: Figure) -> None:
+    def plot(figure: Figure) -> None:
         axes = figure.subplots()
         if parts:
             axes.boxplot(
                 list(parts.values())[::-1], tick_labels=list(parts)[::-1], orientation="horizontal", whis=(5, 95),
-                showfliers=False, medianprops={"color": INKS[1], "linewidth": 2}, boxprops={"color": INKS[0]},
+                showfliers=False, medianprops={"color": COLORS[1], "linewidth": 2}, boxprops={"color": COLORS[0]},
             )  # fmt: skip
         axes.set_xlim(left=0)
         axes.set_xlabel("seconds a pair")
 
-    return svg(draw, "time", height=1.1 + 0.5 * len(parts))
+    return svg(plot, "time", height=1.1 + 0.5 * len(parts))

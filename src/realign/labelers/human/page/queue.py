@@ -10,18 +10,18 @@ from realign.config.params import People
 from realign.store import ids
 
 REPEAT_AFTER = 10
-"""Answers that lie between a pair and its planted repeat, so that memory does not answer."""
+"""Answers between a pair and its planted repeat, so that people do not answer from memory."""
 
-Turn = Literal["ask", "gold", "repeat"]
+Turn = Literal["new", "gold", "repeat"]
 
 
 @dataclass(frozen=True)
-class Standing:
+class Candidate:
     """A pair that this person has not seen.
 
     Attributes:
         pair_id: the pair.
-        taken: votes that it has, and people who look at it now.
+        taken: its votes, plus the people looking at it now.
     """
 
     pair_id: str
@@ -30,14 +30,14 @@ class Standing:
 
 @dataclass(frozen=True)
 class Pick:
-    """What to show: the pair, and which time this person sees it (1: a planted repeat, sides swapped)."""
+    """The pair to show, and its occasion (1: a planted repeat, sides swapped)."""
 
     pair_id: str
     occasion: int
 
 
 def pick(
-    asked: Iterable[Standing],
+    candidates: Iterable[Candidate],
     gold: Iterable[str],
     answered: Iterable[str],
     repeated: Iterable[str],
@@ -45,22 +45,21 @@ def pick(
     position: int,
     people: People,
 ) -> Pick | None:
-    """The next pair for a person; None when no pair waits for a vote of theirs.
+    """The next pair for a person; None when no pair needs a vote of theirs.
 
-    Hidden checks and repeats are only mixed in while real work is left: alone they are worth nothing.
-
-    All that can be read lazily is: of a large batch little is ever needed.
+    Hidden checks and repeats are only mixed in while real work is left. All iterables are read lazily,
+    as a large batch is rarely needed whole.
 
     Args:
-        asked: pairs without a known answer that the person has not seen, the most valuable first.
+        candidates: pairs without a known answer that the person has not seen, the most valuable first.
         gold: pairs with a known answer that the person has not seen, in the same order.
-        answered: asked pairs that the person voted on, in the order of the votes.
+        answered: pairs without a known answer that the person voted on, in the order of the votes.
         repeated: pairs that the person was shown a second time.
         person: their name.
-        position: how many pairs they were shown before this one.
+        position: number of pairs shown to them before this one.
         people: the settings.
     """
-    wanted = next((pair.pair_id for pair in asked if pair.taken < people.min_votes), None)
+    wanted = next((pair.pair_id for pair in candidates if pair.taken < people.min_votes), None)
     if wanted is None:
         return None
     kind = turn(person, position, people)
@@ -72,24 +71,24 @@ def pick(
 
 
 def turn(person: str, position: int, people: People) -> Turn:
-    """What the person's n-th pair is meant to be: by a hash, so that nobody can tell it from a pattern."""
+    """The kind of a person's n-th pair: by a hash, so that there is no pattern to spot."""
     point = ids.uniform("turn", person, str(position))
     if point < people.gold_share:
         return "gold"
-    return "repeat" if point < people.gold_share + people.repeat_share else "ask"
+    return "repeat" if point < people.gold_share + people.repeat_share else "new"
 
 
 def repeat(answered: Sequence[str], repeated: set[str], person: str) -> str | None:
-    """A pair to show again: any that was answered long enough ago and only once, by a hash."""
+    """A pair to show again: one answered long enough ago and only once, chosen by a hash."""
     old = [pair for pair in answered[:-REPEAT_AFTER] if pair not in repeated]
     return min(old, key=lambda pair: (ids.uniform("repeat", person, pair), pair), default=None)
 
 
 def to_go(waiting: int, people: People) -> int:
-    """About how many pairs a person would still see, checks and repeats included.
+    """About how many pairs a person will still see, checks and repeats included.
 
-    Where checks are hidden, rounded up to fives: an exact count would stand still after each of them
-    and give it away.
+    With hidden checks it is rounded up to fives: an exact count would not move after a check, and so
+    give it away.
     """
     planted = people.gold_share + people.repeat_share
     if not planted:

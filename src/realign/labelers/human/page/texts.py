@@ -1,4 +1,4 @@
-"""Untrusted text for a page: what is hidden in it becomes visible, and nothing of it comes alive."""
+"""Untrusted text for a page: hidden characters become visible, and nothing in it is executed or loaded."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from markupsafe import Markup, escape
 from realign.data.text import cut, seen
 
 LONGEST = 20_000
-"""Characters of a text that a view shows at first: markdown of more could keep the browser busy."""
+"""Characters of a text that a view shows at first: longer markdown could keep the browser busy."""
 COMPARED = 2_000
-"""Words of each text that a difference is taken of: difflib's time grows with their product."""
+"""Words of each text that are compared: difflib's time grows with their product."""
 
 _BLOCK = 5_000
 
@@ -27,9 +27,9 @@ TAGS = {
 
 
 def markdown(text: str) -> Markup:
-    """A response as its writer meant it to look. Links, images and HTML stay as they are written.
+    """A response with its formatting. Links, images and HTML are shown as source text.
 
-    A reader who judges a link wants to see where it leads; and nothing may be fetched or clicked.
+    People should see where a link leads, and nothing may be fetched or clicked.
     """
     html = _parser().render(cut(seen(text), LONGEST))
     return Markup(nh3.clean(html, tags=TAGS, attributes={"ol": {"start"}}, link_rel=None))
@@ -42,7 +42,7 @@ def plain(text: str, whole: bool = False) -> Markup:
 
 
 def difference(left: str, right: str) -> tuple[Markup, Markup]:
-    """Both texts with the words marked that only one of them has."""
+    """Both texts, with the words that only one of them has marked."""
     words = [_words(left), _words(right)]
     bare, other = ([word.strip() for word in side] for side in words)
     matcher = difflib.SequenceMatcher(None, bare, other)
@@ -67,8 +67,8 @@ def _parts(text: str) -> list[str]:
 
 
 def _words(text: str) -> list[str]:
-    found = re.findall(r"\S+\s*|\s+", cut(seen(text[: LONGEST + 1]), LONGEST))
-    return found if len(found) <= COMPARED else [*found[:COMPARED], " …"]
+    words = re.findall(r"\S+\s*|\s+", cut(seen(text[: LONGEST + 1]), LONGEST))
+    return words if len(words) <= COMPARED else [*words[:COMPARED], " …"]
 
 
 @functools.cache
@@ -80,7 +80,7 @@ def _parser() -> MarkdownIt:
 
 
 def _fence(_self: Any, tokens: Any, index: int, _options: Any, _env: Any) -> str:
-    """A block of code with its language in sight: else text could hide there."""
+    """A block of code with its language shown, since text could be hidden there."""
     token = tokens[index]
     language = Markup("<strong>{}</strong>\n").format(token.info.strip()) if token.info.strip() else ""
     return str(Markup("<pre>{}<code>{}</code></pre>\n").format(language, token.content))

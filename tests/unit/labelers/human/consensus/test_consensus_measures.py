@@ -116,7 +116,7 @@ def test_against_known_counts_first_votes_on_known_pairs_only():
     ])  # fmt: skip
     again = votes([("1", "bob", "a")], occasion=1)
     known = pd.Series({"1": "a", "2": "a", "3": "tie", "4": "b"})
-    found = against_known(pd.concat([said, again]), known)
+    found = against_known(pd.concat([said, again]), known, 0.95)
     assert found[["annotator", "n"]].to_numpy().tolist() == [["ann", 3], ["bob", 1]]
     assert found["accuracy"].tolist() == pytest.approx([2 / 3, 0.0], abs=1e-6)
     assert found["high"].iloc[1] == pytest.approx(0.975)
@@ -125,7 +125,7 @@ def test_against_known_counts_first_votes_on_known_pairs_only():
 def test_self_agreement_compares_repeats_with_the_first_answer():
     first = votes([("1", "ann", "a"), ("2", "ann", "b"), ("3", "ann", "tie"), ("1", "bob", "a")])
     again = votes([("1", "ann", "a"), ("2", "ann", "a"), ("3", "ann", "abstain"), ("7", "bob", "a")], 1)
-    found = self_agreement(pd.concat([again, first]))
+    found = self_agreement(pd.concat([again, first]), 0.95)
     assert found[["annotator", "n", "agreement"]].to_numpy().tolist() == [["ann", 2, 0.5]]
 
 
@@ -147,8 +147,8 @@ def test_disputes_come_worst_first():
 
 def test_without_votes_there_are_tables_without_rows():
     none = votes([])
-    assert agreement(none, aggregate(none, "majority")).empty
-    assert against_known(none, pd.Series(dtype="str")).empty
-    assert self_agreement(none).empty
+    assert agreement(none, aggregate(none, "majority"), 0.95).empty
+    assert against_known(none, pd.Series(dtype="str"), 0.95).empty
+    assert self_agreement(none, 0.95).empty
     assert disputes(none).empty
     assert list(disputes(none).columns)[:2] == ["pair_id", "entropy"]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from realign.errors import UserError
 from realign.labelers.human import exchange
 from realign.labelers.human.exchange import label_studio
-from realign.labelers.human.exchange.entries import ELSEWHERE
 from realign.labelers.human.exchange.plain import _escaped, _unescaped
+from realign.labelers.human.votes import ELSEWHERE
 from realign.store import ids, schemas
 from realign.store import ledger_batches as batches
 from realign.store.artifacts import conform
@@ -189,8 +189,9 @@ def test_all_faults_of_a_file_are_in_one_message_with_their_lines(tmp_path):
         stream.write("{not json\n")
     with pytest.raises(UserError) as caught:
         exchange.read(path, pairs, NOW)
+    assert caught.value.code == "votes.bad_rows"
     lines = str(caught.value).splitlines()
-    assert lines[0].startswith("v.jsonl: 14 row(s) cannot be used, so nothing was taken in")
+    assert lines[0].startswith("v.jsonl: 14 row(s) cannot be used, so nothing was imported")
     expected = [
         (2, "label"), (3, "unknown_pair"), (4, "repeated_vote: ann voted on this pair in v.jsonl line 1"),
         (5, "annotator"), (6, "confidence"), (7, "contradiction"), (8, "unknown_pair"), (9, "no_pair"),
@@ -213,17 +214,18 @@ def test_faults_of_a_csv(tmp_path):
         exchange.read(path, pairs, NOW)
     assert "v.csv line 4: unknown_pair" in str(caught.value)
     assert "v.csv line 5: wrong_cells" in str(caught.value)
-    for content, words in (
-        (b"label,annotator,commet\r\n", "'commet' is unknown"),
-        (b"label\r\n", "'annotator' is missing"),
-        (b"label,annotator,label\r\n", "twice"),
-        (b"", "'label' is missing"),
-        (head.encode() + b"\xff,a,b,\r\n", "UTF-8"),
-        (head.encode() + b'"x"y,a,b,\r\n', "CSV"),
+    for content, code, words in (
+        (b"label,annotator,commet\r\n", "votes.bad_header", "'commet' is unknown"),
+        (b"label\r\n", "votes.bad_header", "'annotator' is missing"),
+        (b"label,annotator,label\r\n", "votes.bad_header", "twice"),
+        (b"", "votes.bad_header", "'label' is missing"),
+        (head.encode() + b"\xff,a,b,\r\n", "votes.not_csv", "UTF-8"),
+        (head.encode() + b'"x"y,a,b,\r\n', "votes.not_csv", "CSV"),
     ):
         path.write_bytes(content)
-        with pytest.raises(UserError, match=words):
+        with pytest.raises(UserError, match=words) as caught:
             exchange.read(path, pairs, NOW)
+        assert caught.value.code == code
 
 
 def test_what_label_studio_itself_exports(tmp_path):
@@ -271,14 +273,15 @@ def test_what_label_studio_itself_exports(tmp_path):
     with pytest.raises(UserError) as caught:
         exchange.read(path, pairs, NOW)
     message = str(caught.value)
-    for words in ("task 1 annotation 1: no_verdict", "task 1 annotation 2: contradiction",
+    for words in ("task 1 annotation 1: no_label", "task 1 annotation 2: contradiction",
                   "task 1 annotation 3: wrong_vote: annotator", "annotation 4: wrong_type", "task 2: wrong_type",
                   "task 3: wrong_type"):  # fmt: skip
         assert words in message
     for content in ("{}", "{", "\ufeff5"):
         path.write_text(content, encoding="utf-8")
-        with pytest.raises(UserError, match="JSON"):
+        with pytest.raises(UserError, match="JSON") as caught:
             exchange.read(path, pairs, NOW)
+        assert caught.value.code == "votes.not_json"
 
 
 def test_the_labeling_config_has_every_control_that_the_annotations_name(tmp_path):
@@ -305,15 +308,18 @@ def test_the_labeling_config_has_every_control_that_the_annotations_name(tmp_pat
 
 def test_files_that_are_refused(tmp_path):
     pairs = queue(["Why?"], ["one", "two"])
-    with pytest.raises(UserError, match=r"parquet.*unknown"):
-        exchange.write(pairs, batches.empty(), tmp_path / "x.parquet", "parquet")
-    with pytest.raises(UserError, match=r"ends in \.csv"):
-        exchange.write(pairs, batches.empty(), tmp_path / "x.txt", "csv")
     (tmp_path / "x.xml").touch()
-    with pytest.raises(UserError, match=r"x\.xml exists"):
-        exchange.write(pairs, batches.empty(), tmp_path / "x.json", "label-studio")
+    for name, format_, code in (
+        ("x.parquet", "parquet", "votes.unknown_format"),
+        ("x.txt", "csv", "votes.wrong_suffix"),
+        ("x.json", "label-studio", "votes.file_exists"),
+    ):
+        with pytest.raises(UserError) as caught:
+            exchange.write(pairs, batches.empty(), tmp_path / name, format_)
+        assert caught.value.code == code
+    assert "x.xml already exists" in str(caught.value)
     assert not (tmp_path / "x.json").exists()
-    with pytest.raises(UserError, match="is not there"):
-        exchange.read(tmp_path / "x.csv", pairs, NOW)
-    with pytest.raises(UserError, match="read from"):
-        exchange.read(tmp_path / "x.xlsx", pairs, NOW)
+    for name, code in (("x.csv", "votes.no_file"), ("x.xlsx", "votes.wrong_suffix")):
+        with pytest.raises(UserError) as caught:
+            exchange.read(tmp_path / name, pairs, NOW)
+        assert caught.value.code == code

@@ -9,6 +9,7 @@ import pandas as pd
 from fastapi.testclient import TestClient
 
 from realign.config.params import People
+from realign.evaluation.intervals import Resampling
 from realign.labelers.human.page.access import Keys
 from realign.labelers.human.page.app import create_app
 from realign.labelers.human.page.store import Store
@@ -16,6 +17,7 @@ from realign.store import ids
 from realign.store.schemas import QUEUE
 
 SECRET = "unit-test-secret-" + "x" * 32
+HOW = Resampling(500, 0.95, 0)
 
 
 class Clock:
@@ -66,7 +68,7 @@ class Site:
         self.keys = Keys(SECRET)
         for name in ("anna", "ben", "boss"):
             self.store.invite(name, "lead" if name == "boss" else "annotator", self.keys.token(name))
-        self.app = create_app(self.store, self.people, SECRET, **options)
+        self.app = create_app(self.store, self.people, SECRET, HOW, **options)
 
     def client(self, name: str | None = None, base_url: str = "http://127.0.0.1:8000") -> TestClient:
         """A browser; it has come in by its link if it has a name."""

@@ -3,12 +3,12 @@
 import pytest
 from annotate_builders import settings
 
-from realign.labelers.human.page.queue import REPEAT_AFTER, Pick, Standing, pick, repeat, to_go, turn
+from realign.labelers.human.page.queue import REPEAT_AFTER, Candidate, Pick, pick, repeat, to_go, turn
 
 
-def choose(asked, people=None, gold=(), answered=(), repeated=frozenset(), position=0):
-    standing = [Standing(name, taken) for name, taken in asked]
-    return pick(standing, gold, answered, repeated, "anna", position, people or settings())
+def choose(candidates, people=None, gold=(), answered=(), repeated=frozenset(), position=0):
+    rows = [Candidate(name, taken) for name, taken in candidates]
+    return pick(rows, gold, answered, repeated, "anna", position, people or settings())
 
 
 def position_of(kind, people):
@@ -31,7 +31,7 @@ def test_shares_are_kept_and_cannot_be_told_from_a_pattern(share, kind):
     assert kinds["anna"] != kinds["ben"]
     for turns in kinds.values():
         assert turns.count(kind) / 5000 == pytest.approx(0.2, abs=0.02)
-        assert turns.count("ask") + turns.count(kind) == 5000
+        assert turns.count("new") + turns.count(kind) == 5000
 
 
 def test_hidden_checks_come_only_while_work_is_left():

@@ -4,7 +4,7 @@ import socket
 import stat
 
 import pytest
-from annotate_builders import batch, settings
+from annotate_builders import HOW, batch, settings
 
 from realign.errors import UserError
 from realign.labelers.human.page import access, serve
@@ -15,7 +15,7 @@ from realign.store.schemas import QUEUE
 
 def start(folder, names=("anna",), lead="lead", host="127.0.0.1", port=0):
     lines = []
-    serve.serve(folder, settings(), host, port, names, lead, lines.append)
+    serve.serve(folder, settings(), host, port, names, lead, HOW, lines.append)
     return lines
 
 
@@ -46,7 +46,7 @@ def test_links_stay_the_same_and_let_in_who_is_named(folder):
     store = Store(folder / "votes.sqlite")
     assert store.by_token(tokens(first)[1]) is None, "anna is not named any more"
     assert [store.by_token(token).role for token in tokens(second)] == ["lead", "annotator", "annotator"]
-    assert store.standing(settings()) == (3, 0)
+    assert store.completion(settings()) == (3, 0)
 
 
 def test_a_lead_who_votes_has_one_link(folder):
@@ -66,8 +66,9 @@ def test_the_secret_is_the_owner_s_alone_and_stays(tmp_path):
 def test_names_that_cannot_be_used_are_all_listed(folder):
     with pytest.raises(UserError) as caught:
         start(folder, ["", " anna", "a" * 41, "x/y", "<b>", "=1", "a\u202eb", "Åse-Marie O. 2"], lead="l\n")
-    assert str(caught.value).count("a name has") == 8
+    assert str(caught.value).count("a name may have") == 8
     assert "Åse" not in str(caught.value)
+    assert caught.value.code == "page.bad_name"
 
 
 def test_without_a_batch_nothing_starts(tmp_path):
@@ -79,5 +80,6 @@ def test_a_port_that_is_taken_is_named(folder):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        with pytest.raises(UserError, match=r"cannot listen on 127\.0\.0\.1"):
+        with pytest.raises(UserError, match=r"cannot listen on 127\.0\.0\.1") as caught:
             start(folder, port=other.getsockname()[1])
+        assert caught.value.code == "page.port_taken"

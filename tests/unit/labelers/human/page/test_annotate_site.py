@@ -106,7 +106,7 @@ def test_the_lead_s_pages_are_the_lead_s(site, path):
 def test_who_is_dismissed_is_out_at_once(site):
     anna = site.client("anna")
     assert anna.get("/").status_code == 200
-    site.store.dismiss_all()
+    site.store.revoke_all()
     assert anna.get("/").status_code == 401
 
 
@@ -120,11 +120,11 @@ def test_the_cookie_is_for_this_site_alone(site):
 
 
 def test_sessions_of_another_secret_or_too_old_do_not_hold(site, monkeypatch):
-    cookie = site.keys.seal("anna")
-    assert site.keys.open(cookie).name == "anna"
+    cookie = site.keys.cookie("anna")
+    assert site.keys.session(cookie).name == "anna"
     now = time.time()
     monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now + 31 * 24 * 3600)
-    assert site.keys.open(cookie) is None
+    assert site.keys.session(cookie) is None
 
 
 # what is refused, with nothing written
@@ -376,4 +376,4 @@ def test_the_end_of_the_batch_is_told(tmp_path):
     for _ in range(2):
         anna.post("/vote", data=form(anna.get("/").text) | {"choice": "tie"})
     assert told == [2]
-    assert "Nothing waits" in anna.get("/").text
+    assert "nothing left" in anna.get("/").text

@@ -6,8 +6,8 @@ import threading
 import pytest
 from annotate_builders import batch, settings, store
 
-from realign.labelers.human.page import verdicts
-from realign.labelers.human.page.assignment import Answered, NotAssigned, Showing
+from realign.labelers.human import votes as vote_rows
+from realign.labelers.human.page.assignment import AlreadyAnswered, NotAssigned, Showing
 from realign.labelers.human.page.store import LEASE
 from realign.store import artifacts, ids
 from realign.store import ledger_batches as batches
@@ -48,7 +48,7 @@ def test_a_vote_becomes_a_verdict_that_the_ledger_takes(tmp_path):
         0,
     )
     assert row["given_at"] == "1970-01-12T13:46:52.340+00:00"
-    assert row["fingerprint"] == ids.digest("human", verdicts.INSTRUCTION)
+    assert row["fingerprint"] == ids.digest("human", vote_rows.INSTRUCTIONS)
     assert batches.unsound(frame) == []
     artifacts.write_table(tmp_path / "batch.parquet", frame, LEDGER)
     assert len(artifacts.read_table(tmp_path / "batch.parquet", LEDGER)) == 1
@@ -128,9 +128,9 @@ def test_an_answer_twice_is_refused_and_not_written(tmp_path):
     desk, _ = store(tmp_path, batch(2))
     found = desk.next("anna", ONE)
     desk.vote("anna", found.showing, "left")
-    with pytest.raises(Answered):
+    with pytest.raises(AlreadyAnswered):
         desk.vote("anna", found.showing, "right")
-    with pytest.raises(Answered):
+    with pytest.raises(AlreadyAnswered):
         desk.skip("anna", found.showing)
     assert desk.votes()["winner"].tolist() == ["a"]
     assert desk.version() == 1
@@ -147,7 +147,7 @@ def test_an_answer_to_what_was_not_asked_is_refused_and_not_written(tmp_path):
     ]:
         with pytest.raises(NotAssigned):
             desk.vote(name, showing, "left")
-    with pytest.raises(Answered):
+    with pytest.raises(AlreadyAnswered):
         desk.vote("anna", Showing("p000", 0, 1), "left")
     assert desk.version() == 0
 
@@ -160,7 +160,7 @@ def test_undo_takes_back_step_by_step_and_an_old_form_is_void(tmp_path):
     assert desk.undo("anna")
     again = desk.next("anna", ONE)
     assert again.showing == Showing(second, 0, 1)
-    with pytest.raises(Answered):
+    with pytest.raises(AlreadyAnswered):
         desk.vote("anna", Showing(second, 0, 0), "left")
     assert desk.undo("anna")
     assert desk.next("anna", ONE).showing == Showing(first, 0, 1)
@@ -206,21 +206,21 @@ def test_publishing_again_changes_nothing_and_what_left_is_asked_no_more(tmp_pat
     desk, _ = store(tmp_path, batch(4))
     vote(desk, "anna")
     desk.publish(batch(4))
-    assert desk.standing(ONE) == (4, 1)
+    assert desk.completion(ONE) == (4, 1)
     opened = desk.next("anna", ONE)
     desk.publish(batch(4).iloc[[2, 3]])
-    assert desk.standing(ONE) == (2, 0)
+    assert desk.completion(ONE) == (2, 0)
     assert opened.showing.pair_id == "p001"
     assert [s.pair_id for s in all_of(desk, "anna")] == ["p002", "p003"]
     assert set(desk.votes()["pair_id"]) == {"p000", "p002", "p003"}
     desk.publish(batch(4))
-    assert desk.standing(ONE) == (4, 3), "the vote on a pair that came back is lost"
+    assert desk.completion(ONE) == (4, 3), "the vote on a pair that came back is lost"
 
 
 def test_hidden_checks_are_mixed_in_and_never_counted_as_work(tmp_path):
     people = settings(gold_share=0.3)
     desk, _ = store(tmp_path, batch(100, known=30))
-    assert desk.standing(people) == (70, 0)
+    assert desk.completion(people) == (70, 0)
     seen = [s.pair_id for s in all_of(desk, "anna", people)]
     hidden = [pair for pair in seen if pair >= "p070"]
     assert len(seen) - len(hidden) == 70
@@ -292,7 +292,7 @@ def test_who_is_not_invited_any_more_cannot_come_in_and_keeps_their_votes(tmp_pa
     assert desk.by_token("t" * 43).name == "anna"
     assert desk.by_token("wrong") is None
     vote(desk, "anna")
-    desk.dismiss_all()
+    desk.revoke_all()
     assert desk.by_token("t" * 43) is None
     assert desk.by_name("anna") is None
     assert len(desk.votes()) == 1

@@ -1,5 +1,5 @@
 "use strict";
-// Keys press what is on the page anyway: without this file everything works by buttons.
+// Keyboard shortcuts press the page's own buttons; everything works without this file, too.
 (() => {
   const form = document.getElementById("answer");
   const comment = form.querySelector("textarea");
@@ -18,14 +18,14 @@
     if (event.target === comment) return;
     const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code); // also where digits need shift
     const key = digit ? digit[1] : event.key.toLowerCase();
-    const found = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
-    if (!found) return;
+    const target = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    if (!target) return;
     event.preventDefault();
-    if (found === comment) comment.focus();
-    else found.click();
+    if (target === comment) comment.focus();
+    else target.click();
   });
 
-  // What is half written outlives a reload, another view and a closed laptop, until the next pair.
+  // A half-written answer survives a reload, another view and a closed laptop, until the next pair.
   const draft = form.dataset.draft;
   for (const key of Object.keys(localStorage)) if (key !== draft) localStorage.removeItem(key);
   if (!draft) return;

@@ -1,0 +1,88 @@
+"""People's votes as rows of the ledger table: how a vote becomes a row, and which rows count as votes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from realign.store import ids
+from realign.store import ledger_batches as batches
+from realign.store.ledger import label_id
+from realign.store.schemas import LEDGER
+
+P_A: Mapping[str, float] = {"a": 1.0, "b": 0.0, "tie": 0.5, "both_bad": 0.5}
+"""The probability that a is better, given a person's vote."""
+
+INSTRUCTIONS = "1"
+"""Version of the instructions on our page. Raise it when the question changes: the votes then differ."""
+ON_PAGE = ids.digest("human", INSTRUCTIONS)
+"""Fingerprint of votes given on our page."""
+ELSEWHERE = ids.digest("human", "elsewhere")
+"""Fingerprint of votes from outside, whose instructions are unknown."""
+
+
+def row(
+    pair_id: str,
+    prompt_id: str,
+    annotator: str,
+    winner: str,
+    *,
+    fingerprint: str,
+    occasion: int,
+    confidence: int | None,
+    comment: str | None,
+    seconds: float,
+    given_at: str,
+) -> dict[str, object]:
+    """A vote as a row of the ledger table; `given_at` in UTC, ISO 8601."""
+    return {
+        "label_id": label_id(pair_id, fingerprint, annotator, occasion),
+        "pair_id": pair_id,
+        "prompt_id": prompt_id,
+        "fingerprint": fingerprint,
+        "kind": "human",
+        "labeler": "human",
+        "annotator": annotator,
+        "occasion": occasion,
+        "winner": winner,
+        "p_a": P_A.get(winner, 0.5),
+        "rationale": comment,
+        "confidence": confidence,
+        "calls": 0,
+        "tokens_in": 0,
+        "tokens_out": 0,
+        "price": 0.0,
+        "seconds": seconds,
+        "given_at": given_at,
+    }
+
+
+def frame(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
+    """Rows made by `row` as a table, by label id."""
+    types = batches.empty().dtypes.to_dict() | {"confidence": "Int64", "consistent": "boolean"}
+    table = pd.DataFrame(list(rows), columns=LEDGER.names).astype(types)
+    return table.sort_values("label_id", kind="stable").reset_index(drop=True)
+
+
+def utc(seconds: float) -> str:
+    """Seconds since the epoch as UTC, ISO 8601."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def counted(labels: pd.DataFrame) -> pd.DataFrame:
+    """People's votes, one a person, pair and occasion, in this order; abstentions do not count.
+
+    Where a person answered the same pair under two sets of instructions, the later answer stands.
+    """
+    votes = labels[(labels["kind"] == "human") & labels["winner"].isin(P_A)]
+    key = ["pair_id", "annotator", "occasion"]
+    ordered = votes.sort_values([*key, "given_at", "label_id"], kind="stable")
+    return ordered.drop_duplicates(key, keep="last").reset_index(drop=True)
+
+
+def first(labels: pd.DataFrame) -> pd.DataFrame:
+    """Votes without the planted repeats: one a person and pair."""
+    votes = counted(labels)
+    return votes[votes["occasion"] == 0].reset_index(drop=True)
