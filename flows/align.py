@@ -66,8 +66,9 @@ def bring_up_to_date(folder: Path, start: str | None, until: str | None) -> dict
     shutil.rmtree(folder / "reports" / "failures", ignore_errors=True)  # of an earlier run
     stages = _chosen(start, until)
     stale = dvc_cli.status(folder)
-    if CODE in stale and run_stage(folder, CODE, fresh=False) == "ran":
-        stale = dvc_cli.status(folder)  # only now is it known which stages stand on other code
+    if CODE in stale:  # which stages an edit of the source makes stale is known once the imports are measured
+        run_stage(folder, CODE, fresh=False)
+        stale = dvc_cli.status(folder)
     first = min((STAGES.index(name) for name in stale if name in STAGES), default=len(STAGES))
     if first < STAGES.index(stages[0]):
         raise UserError(

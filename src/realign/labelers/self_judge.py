@@ -10,7 +10,7 @@ from scipy.special import expit
 from realign.labelers.base import Question, Verdicts, by_gap
 from realign.models.chat import completion_tokens
 from realign.models.load import load_causal, window
-from realign.models.logprobs import logprob_batches
+from realign.models.logprobs import kept_sums, logprob_batches
 from realign.store import ids
 from realign.store.ids import Message
 
@@ -44,26 +44,23 @@ def _shifts(question: Question) -> np.ndarray:
         for messages, text in zip(pairs["messages"], pairs[side], strict=True)
     ]
 
-    def compute(places: list[int]) -> Iterator[dict[int, bytes]]:
+    def sums(places: list[int]) -> Iterator[dict[int, np.ndarray]]:
         model, tokenizer = load_causal(question.base)
         completions = [
             completion_tokens(tokenizer, instructed(ids.load_messages(messages), instruction), text)
             for instruction, messages, text in (asked[place] for place in places)
         ]
-        batches = logprob_batches(
+        yield from logprob_batches(
             model,
             completions,
             max_length=window(model, _LONGEST),
             tokens_per_batch=_TOKENS_PER_BATCH,
             pad=int(tokenizer.pad_token_id),
         )
-        for batch in batches:
-            yield {row: sums.astype("<f8").tobytes() for row, sums in batch.items()}
 
     model_id = ids.folder_digest(question.base)
     keys = [ids.digest("instructed", model_id, *one) for one in asked]
-    kept = b"".join(question.work.kept(keys, compute, "self_judge", "responses"))
-    positive, negative = np.frombuffer(kept, dtype="<f8").reshape(2, 2, len(pairs))
+    positive, negative = kept_sums(keys, sums, 1, question.work, "self_judge").reshape(2, 2, len(pairs))
     return np.asarray(positive - negative)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from realign.models.batching import fixed_batches
 from realign.models.padding import padded
 from realign.progress import progress
+from realign.store.work import Work
 
 if TYPE_CHECKING:
     import torch
@@ -56,6 +57,34 @@ def log_ratios(
     )
     policy, reference = _gathered(batches, (len(rows), 2), what).T
     return np.asarray(policy - reference)
+
+
+def kept_sums(
+    keys: Sequence[str],
+    batches: Callable[[list[int]], Iterator[dict[int, np.ndarray]]],
+    width: int,
+    work: Work,
+    what: str,
+) -> np.ndarray:
+    """The sums of `logprob_batches`, each computed once, ever, and kept as soon as its batch is finished.
+
+    Args:
+        keys: name everything that the sums of a row depend on. Length n.
+        batches: takes the places in `keys` of the rows that are not known, and yields their sums.
+        width: sums a row: 1, or 2 with a reference.
+        work: keeps what is known.
+        what: name on the progress bar.
+
+    Returns:
+        Shape (n, width), float64.
+    """
+
+    def compute(places: list[int]) -> Iterator[dict[int, bytes]]:
+        for batch in batches(places):
+            yield {row: sums.astype("<f8").tobytes() for row, sums in batch.items()}
+
+    rows = work.kept(keys, compute, what, "responses", (__name__, "realign.models.chat"))
+    return np.frombuffer(b"".join(rows), dtype="<f8").reshape(len(keys), width)
 
 
 def logprob_batches(

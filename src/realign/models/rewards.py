@@ -39,7 +39,7 @@ def rewards(model: Model, messages: Sequence[str], texts: Sequence[str], work: W
         for batch in _batches(model, [(messages[at], texts[at]) for at in places]):
             yield {row: repr(reward).encode() for row, reward in batch.items()}
 
-    return np.array([float(row) for row in work.kept(keys, compute, "reward", "responses")])
+    return np.array([float(row) for row in work.kept(keys, compute, "reward", "responses", [__name__])])
 
 
 def _batches(model: Model, asked: Sequence[tuple[str, str]]) -> Iterator[dict[int, float]]:

@@ -3,12 +3,13 @@
 `torch.multinomial` draws for a whole batch from one generator, so four of eight prompts come out
 differently from the eight. Here every row brings its own uniform numbers, one a step, and takes the
 token in whose slice of the (warped) distribution the number falls. Batches have fixed shapes
-(`core.batching`), so the logits do not depend on the neighbours either.
+(`models.batching`), so the logits do not depend on the neighbours either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ import numpy as np
 from realign.config.params import Generate
 from realign.models.batching import fixed_batches
 from realign.models.padding import padded
+from realign.store import ids
+from realign.store.work import Work
 
 if TYPE_CHECKING:
     import torch
@@ -125,6 +128,51 @@ def sample(
             )
         sampled = out[:, batch.length :].tolist()
         yield {row: _finish(tokenizer, sampled[at]) for at, row in enumerate(batch.rows)}
+
+
+def kept_samples(
+    model: Any,
+    tokenizer: Any,
+    prompts: Mapping[str, list[int]],
+    options: Generate,
+    seed: int,
+    base: str,
+    work: Work,
+) -> list[tuple[str, str, int, str, str, str, int]]:
+    """K rows of the responses table a prompt; each is sampled once, ever, and depends only on its key.
+
+    Args:
+        model: a causal language model.
+        tokenizer: its tokenizer.
+        prompts: tokens by prompt id.
+        options: the generate section.
+        seed: of the run.
+        base: the digest of the model's folder.
+        work: keeps what is known.
+    """
+    settings = (str(options.temperature), str(options.top_p), str(options.max_new_tokens))
+    wanted = [(prompt, k) for prompt in prompts for k in range(options.k)]
+
+    def compute(places: list[int]) -> Iterator[dict[int, bytes]]:
+        rows = [
+            SamplingRow(
+                prompts[prompt], ids.uniforms(options.max_new_tokens, "sample", str(seed), prompt, str(k))
+            )
+            for prompt, k in (wanted[place] for place in places)
+        ]
+        for batch in sample(model, tokenizer, rows, options):
+            yield {
+                at: json.dumps([s.text, s.finish, s.tokens], ensure_ascii=False).encode()
+                for at, s in batch.items()
+            }
+
+    keys = [ids.digest(base, *settings, str(seed), prompt, str(k)) for prompt, k in wanted]
+    makers = (__name__, "realign.models.chat")
+    rows = map(json.loads, work.kept(keys, compute, "generate", "responses", makers))
+    return [
+        (prompt, ids.response_id(prompt, text), k, text, "policy", finish, tokens)
+        for (prompt, k), (text, finish, tokens) in zip(wanted, rows, strict=True)
+    ]
 
 
 def _finish(tokenizer: Any, tokens: list[int]) -> Sampled:

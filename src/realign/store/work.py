@@ -19,12 +19,12 @@ import pandas as pd
 
 from realign.errors import UserError, listing
 from realign.progress import progress
-from realign.store.ids import digest, file_digest, folder_digest
+from realign.store import code
+from realign.store.ids import digest
 from realign.store.row_cache import RowCache
 from realign.store.schemas import QUARANTINE
 
 WORK = Path(".work")  # in the project's root
-_PACKAGE = Path(__file__).parents[1]
 
 
 class Work:
@@ -45,11 +45,10 @@ class Work:
         """The corner of another stage, for one that does a part of its work and must find what it did."""
         return Work(self._root, stage)
 
-    def rows(self) -> RowCache:
-        """This stage's finished rows, as this very code, these libraries and this device made them."""
-        rooms = ("config", "store", "data", "models", "labelers")
-        made_by = self._makers(rooms, ("torch", "transformers", "peft", "sentence-transformers"))
-        return RowCache(self._root / "rows" / f"{self._stage}.sqlite", made_by)
+    def rows(self, *made_by: str) -> RowCache:
+        """This stage's finished rows, as the code of these modules, these libraries and this device made them."""
+        libraries = ("torch", "transformers", "peft", "sentence-transformers")
+        return RowCache(self._root / "rows" / f"{self._stage}.sqlite", _makers(made_by, libraries))
 
     def kept(
         self,
@@ -57,8 +56,9 @@ class Work:
         compute: Callable[[list[int]], Iterator[Mapping[int, bytes]]],
         what: str,
         unit: str,
+        made_by: Sequence[str],
     ) -> list[bytes]:
-        """The row of each key: found, or else computed and kept batch by batch, so that a kill loses one batch.
+        """The row of each key: known, or else computed and kept batch by batch, so that a kill loses one batch.
 
         Args:
             keys: name everything that a row depends on; may repeat. Shape (n,).
@@ -66,11 +66,12 @@ class Work:
                 finished batches, {index into these places: row}; not called where every row is known.
             what: for the progress bar.
             unit: what a row is of, in the plural.
+            made_by: modules that make a row; when they or what they import change, all rows are made anew.
         """
         first: dict[str, int] = {}
         for place, key in enumerate(keys):
             first.setdefault(key, place)
-        store = self.rows()
+        store = self.rows(*made_by)
         known = store.get(first)
         todo = [place for key, place in first.items() if key not in known]
         if todo:
@@ -96,35 +97,19 @@ class Work:
         """The table of pairs that people are asked about."""
         return self._root / "people" / "queue.parquet"
 
-    def checkpoints(self, fingerprint: str) -> Path:
-        """The folder for checkpoints of a training whose inputs and settings `fingerprint` fully names.
+    def checkpoints(self, fingerprint: str, made_by: str) -> Path:
+        """The folder for checkpoints of a training by module `made_by` whose inputs and settings `fingerprint` fully names.
 
         Other folders are removed: they can never be resumed by this project state, code, library or device.
         """
         home = self._root / "checkpoints" / self._name
         libraries = ("torch", "transformers", "trl", "peft", "accelerate")
-        folder = home / digest(
-            fingerprint, self._makers(("config", "store", "data", "models", "training"), libraries)
-        )
+        folder = home / digest(fingerprint, _makers([made_by], libraries))
         for other in home.glob("*"):
             if other != folder:
                 shutil.rmtree(other, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
-
-    def _makers(self, rooms: Sequence[str], libraries: Sequence[str]) -> str:
-        """What numbers depend on besides their inputs: our code, the libraries, the device's arithmetic.
-
-        A mended fault must not come back out of what the faulty code left, nor bfloat16 among float32.
-        """
-        import torch
-
-        code = [folder_digest(_PACKAGE / room) for room in rooms]
-        code += [file_digest(module) for module in _PACKAGE.glob(f"pipeline/stages/{self._stage}.py")]
-        versions = [importlib.metadata.version(name) for name in libraries]
-        cuda = torch.cuda.is_available()
-        device = torch.cuda.get_device_name() if cuda else torch.backends.cpu.get_cpu_capability()
-        return digest(*code, *versions, device)
 
     def scratch(self) -> Path:
         """An empty folder, to be filled and returned as an output."""
@@ -162,6 +147,19 @@ class Work:
         folder = self._root / "provenance"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{self._name}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _makers(modules: Sequence[str], libraries: Sequence[str]) -> str:
+    """What numbers depend on besides their inputs: our code, the libraries, the device's arithmetic.
+
+    A mended fault must not come back out of what the faulty code left, nor bfloat16 among float32.
+    """
+    import torch
+
+    versions = [importlib.metadata.version(name) for name in libraries]
+    cuda = torch.cuda.is_available()
+    device = torch.cuda.get_device_name() if cuda else torch.backends.cpu.get_cpu_capability()
+    return digest(code.fingerprint(*modules), *versions, device)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from stage_builders import under
 from unit_builders import world
 
 from realign.errors import UserError, ValidationFailed
+from realign.models import sampling
 from realign.models.embedders import encoder
-from realign.pipeline.stages import generate
 from realign.quality import gate
 from realign.store import ids
 
@@ -45,7 +45,7 @@ def test_k_samples_a_prompt_each_with_its_length_and_end(tiny_folder, tmp_path, 
 def test_a_killed_run_goes_on_and_ends_with_the_same_rows(tiny_folder, tmp_path, open_gate, monkeypatch):
     tables = world(train=9, held_out=0)
     expected = run(tables, tiny_folder, tmp_path / "whole").responses
-    real, computed = generate.sample, []
+    real, computed = sampling.sample, []
 
     def killed(*arguments, **options):
         for batch in real(*arguments, **options):
@@ -54,7 +54,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_rows(tiny_folder, tmp_path,
             computed.append(len(batch))
             yield batch
 
-    monkeypatch.setattr(generate, "sample", killed)
+    monkeypatch.setattr(sampling, "sample", killed)
     with pytest.raises(KeyboardInterrupt):
         run(tables, tiny_folder, tmp_path / "cut")
     assert 0 < computed[0] < 27
@@ -63,7 +63,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_rows(tiny_folder, tmp_path,
         computed.append(len(rows))
         return real(model, tokenizer, rows, options)
 
-    monkeypatch.setattr(generate, "sample", watched)
+    monkeypatch.setattr(sampling, "sample", watched)
     again = run(tables, tiny_folder, tmp_path / "cut").responses
     assert sum(computed) == 27
     pd.testing.assert_frame_equal(again, expected)
@@ -74,9 +74,9 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_rows(tiny_folder, tmp_path,
 
 def test_new_prompts_cost_only_their_own_rows(tiny_folder, tmp_path, open_gate, monkeypatch):
     run(world(train=4, held_out=0), tiny_folder, tmp_path)
-    real, computed = generate.sample, []
+    real, computed = sampling.sample, []
     monkeypatch.setattr(
-        generate, "sample", lambda m, t, rows, o: computed.append(len(rows)) or real(m, t, rows, o)
+        sampling, "sample", lambda m, t, rows, o: computed.append(len(rows)) or real(m, t, rows, o)
     )
     run(world(train=6, held_out=0), tiny_folder, tmp_path)
     run(world(train=6, held_out=0), tiny_folder, tmp_path, seed=8)

@@ -12,6 +12,8 @@ from realign.errors import LabelsMissing, Transient, UserError, ValidationFailed
 from realign.store.schemas import QUARANTINE
 from realign.store.work import Quarantine, Tally, Work, require_rows
 
+MAKER = "realign.models.sampling"
+
 
 def test_an_account_that_adds_up_passes():
     quarantine = Quarantine()
@@ -61,22 +63,22 @@ def test_an_empty_quarantine_has_its_columns():
 
 def test_only_the_named_trainings_checkpoints_stay(tmp_path):
     work = Work(tmp_path, "train")
-    old = work.checkpoints("old")
+    old = work.checkpoints("old", MAKER)
     (old / "checkpoint-1").mkdir()
-    other = Work(tmp_path, "base").checkpoints("old")
-    kept = work.checkpoints("new")
+    other = Work(tmp_path, "base").checkpoints("old", MAKER)
+    kept = work.checkpoints("new", MAKER)
     (kept / "checkpoint-2").mkdir()
     assert not old.exists()
     assert other.is_dir()
-    assert work.checkpoints("new") == kept
+    assert work.checkpoints("new", MAKER) == kept
     assert (kept / "checkpoint-2").is_dir()
 
 
 def test_each_stage_has_rows_of_its_own(tmp_path):
-    rows = Work(tmp_path, "embed").rows()
+    rows = Work(tmp_path, "embed").rows(MAKER)
     rows.put({"a": b"1"})
-    assert Work(tmp_path, "embed").rows().get(["a"]) == {"a": b"1"}
-    assert Work(tmp_path, "label").rows().get(["a"]) == {}
+    assert Work(tmp_path, "embed").rows(MAKER).get(["a"]) == {"a": b"1"}
+    assert Work(tmp_path, "label").rows(MAKER).get(["a"]) == {}
 
 
 def test_kept_rows_are_computed_once_each_and_survive_a_kill(tmp_path):
@@ -90,28 +92,33 @@ def test_kept_rows_are_computed_once_each_and_survive_a_kill(tmp_path):
             yield {at: f"row {place}".encode()}
 
     with pytest.raises(KeyboardInterrupt):
-        work.kept(["a", "b", "a", "c", "d"], compute, "embed", "texts")
-    assert work.kept(["d", "c", "a", "b", "c"], compute, "embed", "texts") == [
+        work.kept(["a", "b", "a", "c", "d"], compute, "embed", "texts", [MAKER])
+    assert work.kept(["d", "c", "a", "b", "c"], compute, "embed", "texts", [MAKER]) == [
         b"row 0", b"row 1", b"row 0", b"row 1", b"row 1",
     ]  # fmt: skip
     assert asked == [[0, 1, 3, 4], [0, 1]]
-    work.kept(["a", "d"], compute, "embed", "texts")
+    work.kept(["a", "d"], compute, "embed", "texts", [MAKER])
     assert len(asked) == 2
 
 
-@pytest.mark.parametrize("what", ["models/load.py", "stages/train.py", "library", "device"])
+@pytest.mark.parametrize("what", ["imported code", "library", "device"])
 def test_rows_and_checkpoints_are_those_of_the_code_the_libraries_and_the_device(tmp_path, monkeypatch, what):
     work = Work(tmp_path, "train")
-    work.rows().put({"a": b"1"})
-    before = work.checkpoints("same")
+    work.rows(MAKER).put({"a": b"1"})
+    before = work.checkpoints("same", MAKER)
     assert before.is_dir()
-    assert work.checkpoints("same") == before
-    if what.endswith(".py"):
-        shutil.copytree(Path(realign.__file__).parent, tmp_path / "realign")
-        monkeypatch.setattr("realign.store.work._PACKAGE", tmp_path / "realign")
-        assert work.rows().get(["a"]) == {"a": b"1"}
-        with (tmp_path / "realign" / what).open("a") as file:
-            file.write("# mended\n")
+    assert work.checkpoints("same", MAKER) == before
+    if what == "imported code":
+        home = tmp_path / "realign"
+        shutil.copytree(Path(realign.__file__).parent, home)
+        monkeypatch.setattr("realign.store.code._HOME", home)
+        for unseen in ("training/dpo.py", "report/page.py"):
+            (home / unseen).write_text("another = 1\n")
+        with (home / "models" / "batching.py").open("a") as file:
+            file.write("# a comment\n")
+        assert work.rows(MAKER).get(["a"]) == {"a": b"1"}
+        with (home / "models" / "batching.py").open("a") as file:
+            file.write("MENDED = True\n")
     elif what == "library":
         real = importlib.metadata.version
         other = {"torch": "0"}
@@ -119,8 +126,8 @@ def test_rows_and_checkpoints_are_those_of_the_code_the_libraries_and_the_device
     else:
         monkeypatch.setattr("torch.cuda.is_available", lambda: True)
         monkeypatch.setattr("torch.cuda.get_device_name", lambda: "an accelerator")
-    assert work.rows().get(["a"]) == {}
-    assert work.checkpoints("same") != before
+    assert work.rows(MAKER).get(["a"]) == {}
+    assert work.checkpoints("same", MAKER) != before
     assert not before.exists()
 
 

@@ -76,8 +76,11 @@ def vectors(
         for batch in encode(load(), [texts[place] for place in places], tokens_per_batch):
             yield {at: vector.astype("<f4").tobytes() for at, vector in batch.items()}
 
-    kept = work.kept([ids.digest(fingerprint, text) for text in texts], compute, "embed", "texts")
+    kept = work.kept([ids.digest(fingerprint, text) for text in texts], compute, "embed", "texts", _MAKERS)
     return [np.frombuffer(row, dtype="<f4") for row in kept]
+
+
+_MAKERS = ("realign.models.embedders",)
 
 
 def masked_mean(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

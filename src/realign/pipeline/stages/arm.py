@@ -86,14 +86,13 @@ def run(inputs: Inputs, settings: Settings, work: Work, item: Arm) -> Outputs:
         docs=False,
     )
     base = ids.folder_digest(inputs.base)
-    checkpoints = work.checkpoints(
-        ids.digest(
-            base,
-            preferences.to_json(orient="split"),
-            settings.train.model_dump_json(exclude={"checkpoint_every"}),
-            str(seed),
-        )
+    fingerprint = ids.digest(
+        base,
+        preferences.to_json(orient="split"),
+        settings.train.model_dump_json(exclude={"checkpoint_every"}),
+        str(seed),
     )
+    checkpoints = work.checkpoints(fingerprint, "realign.training.dpo")
     model, tokenizer = load_causal(inputs.base)
     model, _ = train_dpo(model, tokenizer, preferences, settings.train, seed=seed, checkpoints=checkpoints)
     folder = work.scratch()

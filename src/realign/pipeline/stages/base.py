@@ -51,7 +51,9 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     """
     options = settings.base
     examples = _examples(inputs)
-    checkpoints = work.checkpoints(_fingerprint(examples, inputs.scores, settings))
+    checkpoints = work.checkpoints(
+        _fingerprint(examples, inputs.scores, settings), "realign.training.supervised"
+    )
     if options.source == "build":
         model, tokenizer = _built(examples, settings, checkpoints / "pretrain")
     else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from realign.config.params import Generate, Validate
 from realign.errors import UserError
 from realign.models.chat import inert, prompt_tokens
 from realign.models.load import load_causal
-from realign.models.sampling import SamplingRow, sample
+from realign.models.sampling import kept_samples
 from realign.quality import frames, gate, suites
 from realign.store import ids, schemas
 from realign.store.work import Quarantine, Tally, Work, require_rows
@@ -60,7 +58,9 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     quarantine = Quarantine()
     tokens = _fitting(inputs.prompts, tokenizer, options.max_prompt_tokens, quarantine)
     if options.mode == "sample":
-        found = _sampled(model, tokenizer, tokens, settings, ids.folder_digest(inputs.base), work)
+        base = ids.folder_digest(inputs.base)
+        rows = kept_samples(model, tokenizer, tokens, options, settings.seed, base, work)
+        found = pd.DataFrame(rows, columns=schemas.RESPONSES.names)
     else:
         found = _given(inputs.given, tokenizer)
     offered = len(found)
@@ -112,40 +112,6 @@ def _fitting(
             f"every prompt is longer than generate.max_prompt_tokens ({limit}); raise it in params.yaml"
         )
     return fitting
-
-
-def _sampled(
-    model: Any,
-    tokenizer: Any,
-    prompts: dict[str, list[int]],
-    settings: Settings,
-    base: str,
-    work: Work,
-) -> pd.DataFrame:
-    """K rows a prompt; each depends only on (base, sampling settings, seed, prompt, k)."""
-    options = settings.generate
-    shape = (str(options.temperature), str(options.top_p), str(options.max_new_tokens))
-    wanted = [(prompt, k) for prompt in prompts for k in range(options.k)]
-    seed = str(settings.seed)
-
-    def compute(places: list[int]) -> Iterator[dict[int, bytes]]:
-        rows = [
-            SamplingRow(prompts[prompt], ids.uniforms(options.max_new_tokens, "sample", seed, prompt, str(k)))
-            for prompt, k in (wanted[place] for place in places)
-        ]
-        for batch in sample(model, tokenizer, rows, options):
-            yield {
-                at: json.dumps([s.text, s.finish, s.tokens], ensure_ascii=False).encode()
-                for at, s in batch.items()
-            }
-
-    keys = [ids.digest(base, *shape, seed, prompt, str(k)) for prompt, k in wanted]
-    kept = work.kept(keys, compute, "generate", "responses")
-    table = []
-    for (prompt, k), row in zip(wanted, kept, strict=True):
-        text, finish, tokens = json.loads(row)
-        table.append((prompt, ids.response_id(prompt, text), k, text, "policy", finish, tokens))
-    return pd.DataFrame(table, columns=schemas.RESPONSES.names)
 
 
 def _given(given: pd.DataFrame, tokenizer: Any) -> pd.DataFrame:

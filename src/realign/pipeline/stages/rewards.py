@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,6 +58,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     from realign.models.adapter import earlier_record
     from realign.models.chat import completion_tokens
     from realign.models.load import load_causal, load_policy, window
+    from realign.models.logprobs import kept_sums, logprob_batches
 
     train = inputs.prompts[inputs.prompts["split"] == "train"]
     rows = inputs.responses.merge(train[["prompt_id", "messages"]], on="prompt_id")
@@ -72,19 +71,23 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     else:
         model, tokenizer = load_causal(inputs.base)
         max_length = window(model, _LONGEST)
-    said = list(zip(rows["messages"], rows["text"], strict=True))
-    completions = [completion_tokens(tokenizer, ids.load_messages(m), text) for m, text in said]
+    answers = list(zip(rows["messages"], rows["text"], strict=True))
+    completions = [completion_tokens(tokenizer, ids.load_messages(m), text) for m, text in answers]
     tokens = np.array([min(len(x) + len(y), max_length) - len(x) for x, y in completions], dtype=int)
     _refuse_silence(tokens, max_length, aligned)
-    sums = _known_sums(
-        model,
-        completions,
-        [ids.digest(*made_by, str(max_length), *pair) for pair in said],
+    sums = kept_sums(
+        [ids.digest(*made_by, str(max_length), *row) for row in answers],
+        lambda places: logprob_batches(
+            model,
+            [completions[at] for at in places],
+            max_length=max_length,
+            tokens_per_batch=settings.tokens_per_batch,
+            pad=int(tokenizer.pad_token_id),
+            reference=aligned,
+        ),
+        2 if aligned else 1,
         work,
-        max_length=max_length,
-        tokens_per_batch=settings.tokens_per_batch,
-        pad=int(tokenizer.pad_token_id),
-        reference=aligned,
+        "rewards",
     )
     policy, reference = (sums[:, 0] if aligned else np.full(len(rows), np.nan)), sums[:, -1]
     found = rows.assign(
@@ -94,20 +97,6 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         reward=policy - reference if aligned else reference / tokens,
     )
     return Outputs(found[schemas.REWARDS.names])
-
-
-def _known_sums(
-    model: Any, completions: Sequence[tuple[list[int], list[int]]], keys: list[str], work: Work, **how: Any
-) -> np.ndarray:
-    """The sums of `logprob_batches`, each kept as soon as its batch is finished. Shape (n, 1 or 2)."""
-    from realign.models.logprobs import logprob_batches
-
-    def compute(places: list[int]) -> Iterator[dict[int, bytes]]:
-        for batch in logprob_batches(model, [completions[at] for at in places], **how):
-            yield {row: sums.astype("<f8").tobytes() for row, sums in batch.items()}
-
-    kept = b"".join(work.kept(keys, compute, "rewards", "responses"))
-    return np.frombuffer(kept, dtype="<f8").reshape(len(keys), 2 if how["reference"] else 1)
 
 
 def _refuse_silence(tokens: np.ndarray, max_length: int, aligned: bool) -> None:

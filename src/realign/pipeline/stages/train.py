@@ -72,7 +72,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         preferences,
         settings.train,
         seed=settings.seed,
-        checkpoints=work.checkpoints(fingerprint),
+        checkpoints=work.checkpoints(fingerprint, "realign.training.dpo"),
     )
     folder = work.scratch()
     save_adapter(model, folder, settings.train, base)
