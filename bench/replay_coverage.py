@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "unit" / "experimen
 from replay_builders import scored
 from unit_builders import section
 
-from realign.evaluation.intervals import Resampling, ratio_of_means
-from realign.evaluation.paired import difference_of_ratios, equal_ratios, holm
+from realign.evaluation.figures import Terms
+from realign.evaluation.intervals import Resampling
+from realign.evaluation.paired import difference, equal, holm
 from realign.experiments.replay.draws import BASELINE, Plan, Replayed, replay
-from realign.experiments.replay.figures import columns
 from realign.selection import registry
 
 STRATEGIES = ("easy", "hard", "centroid", "mid")
@@ -45,15 +45,9 @@ def drawn(prompts: int, seed: int, far: float, blind: bool = False) -> Replayed:
         return replay(data, vectors, plan, registry())
 
 
-def error(found: Replayed, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Label errors and comparable pairs by prompt. Shapes (N,), (N,)."""
-    return columns(found, name, "label_error")
-
-
-def value(found: Replayed, name: str) -> float:
-    """Label error."""
-    above, below = error(found, name)
-    return float(above.sum() / below.sum())
+def error(found: Replayed, name: str) -> Terms:
+    """Label errors and comparable pairs by prompt."""
+    return found.sums[name]["label_error"]
 
 
 def coverage(repetitions: int, prompts: int, truth: Replayed, far: float) -> dict[str, dict[str, float]]:
@@ -62,10 +56,10 @@ def coverage(repetitions: int, prompts: int, truth: Replayed, far: float) -> dic
     for number in range(repetitions):
         found, how = drawn(prompts, number, far), Resampling(1000, 1 - LEVEL, number)
         for name, (own, apart) in held.items():
-            figure = ratio_of_means(*error(found, name), how)
-            own.append(bool(figure and figure.low <= value(truth, name) <= figure.high))
-            gap = difference_of_ratios(*error(found, name), *error(found, BASELINE), how)
-            true = value(truth, name) - value(truth, BASELINE)
+            figure = error(found, name).interval(how)
+            own.append(bool(figure and figure.low <= error(truth, name).value <= figure.high))
+            gap = difference(error(found, name), error(found, BASELINE), how)
+            true = error(truth, name).value - error(truth, BASELINE).value
             apart.append(bool(gap and gap.low <= true <= gap.high))
     return {
         name: {"label error": float(np.mean(own))}
@@ -79,7 +73,7 @@ def false_verdicts(repetitions: int, prompts: int) -> float:
     wrong = 0
     for number in range(repetitions):
         found = drawn(prompts, 10_000 + number, 0.0, blind=True)
-        p = [equal_ratios(*error(found, n), *error(found, BASELINE), number) for n in STRATEGIES]
+        p = [equal(error(found, n), error(found, BASELINE), number) for n in STRATEGIES]
         wrong += min(holm(p)) < LEVEL
     return wrong / repetitions
 
@@ -93,7 +87,7 @@ def main() -> None:
     given = parser.parse_args()
     truth = drawn(20_000, 99_999_999, given.far)
     found = {
-        "truth": {name: round(value(truth, name), 4) for name in (BASELINE, *STRATEGIES)},
+        "truth": {name: round(error(truth, name).value, 4) for name in (BASELINE, *STRATEGIES)},
         "coverage": coverage(given.repetitions, given.prompts, truth, given.far),
         "false verdicts": false_verdicts(given.repetitions, given.prompts),
     }

@@ -51,7 +51,7 @@ def calibration(
 
 def ece(p: np.ndarray, right: np.ndarray, bins: int = BINS) -> float:
     """Mean over pairs of |accuracy - mean p| of the pair's bin; uniform bins of [0, 1]."""
-    place = _bins(p, bins)
+    place = bins_of(p, bins)
     gaps = np.bincount(place, weights=right - p, minlength=bins)
     return float(np.abs(gaps).sum() / len(p))
 
@@ -65,10 +65,10 @@ def log_loss(p: np.ndarray, right: np.ndarray) -> float:
 def temperature(p: np.ndarray, right: np.ndarray) -> float:
     """The T between 0.02 and 100 for which sigmoid(logit(p) / T) has the least log loss."""
     low, high = np.log(_TEMPERATURES)
-    found = optimize.minimize_scalar(
+    best = optimize.minimize_scalar(
         lambda t: log_loss(scale(p, float(np.exp(t))), right), bounds=(low, high), method="bounded"
     )
-    return float(np.exp(found.x))
+    return float(np.exp(best.x))
 
 
 def scale(p: np.ndarray, by: float) -> np.ndarray:
@@ -78,7 +78,7 @@ def scale(p: np.ndarray, by: float) -> np.ndarray:
 
 def curve(p: np.ndarray, right: np.ndarray, confidence: float, bins: int = BINS) -> list[dict[str, Any]]:
     """A row a bin that holds pairs: its ends, mean p, and the accuracy with its exact interval."""
-    place = _bins(p, bins)
+    place = bins_of(p, bins)
     rows = []
     for number in np.unique(place):
         here = place == number
@@ -98,7 +98,7 @@ def _cross_fitted(p: np.ndarray, right: np.ndarray, pair_ids: Sequence[str]) -> 
     return scaled
 
 
-def _bins(p: np.ndarray, bins: int) -> np.ndarray:
+def bins_of(p: np.ndarray, bins: int = BINS) -> np.ndarray:
     """The bin of each probability, its upper edge included, as scikit-learn's calibration_curve has it."""
     return np.asarray(np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], p))
 

@@ -71,13 +71,13 @@ def answers(
         )
         for tokens, prompt, number in zip(rows["tokens"], rows["prompt_id"], rows["sample"], strict=True)
     ]
-    found: dict[int, Sampled] = {}
+    sampled: dict[int, Sampled] = {}
     bar = progress(len(todo), what, "responses")
     for batch in sample(model, tokenizer, todo, options):
-        found |= batch
+        sampled |= batch
         bar.update(len(batch))
     bar.close()
-    return [found[at] for at in range(len(todo))]
+    return [sampled[at] for at in range(len(todo))]
 
 
 def wins(gap: np.ndarray) -> np.ndarray:
@@ -121,7 +121,7 @@ def divergence(
     model: Any,
     tokenizer: Any,
     rows: pd.DataFrame,
-    said: list[Sampled],
+    own: list[Sampled],
     record: dict[str, Any],
     options: Generate,
 ) -> np.ndarray:
@@ -130,7 +130,7 @@ def divergence(
     Of the tokens that were sampled, and no others: an answer that was cut short has no end token, and its text
     may be written with other tokens.
     """
-    completions = [(prompt, list(s.ids)) for prompt, s in zip(rows["tokens"], said, strict=True)]
+    completions = [(prompt, list(s.ids)) for prompt, s in zip(rows["tokens"], own, strict=True)]
     return log_ratios(model, completions, **_shape(tokenizer, record, options), what="evaluate: KL")
 
 

@@ -63,20 +63,8 @@ def proportion(hits: int, n: int, confidence: float) -> Figure | None:
 
 
 def rate(values: np.ndarray, how: Resampling, units: np.ndarray | None = None) -> Figure | None:
-    """The mean of values between 0 and 1 with a BCa bootstrap interval over units; None without any.
-
-    A rate that is 0 or 1 in every unit has no spread to resample: its interval is the exact
-    binomial one.
-
-    Args:
-        values: one a unit, or several with `units`. Shape (n,).
-        how: resampling.
-        units: which unit each value is of, where a unit has several. Shape (n,).
-    """
-    if len(values) and np.ptp(values) == 0 and values[0] in (0.0, 1.0):
-        n = len(values) if units is None else len(np.unique(units))
-        return proportion(int(values[0]) * n, n, how.confidence)
-    return mean(values, how, units)
+    """The mean of values between 0 and 1, as `mean`, but exact where it is 0 or 1 (see `ratio`)."""
+    return ratio(*_by_unit(values, units), how, is_rate=True)
 
 
 def mean(values: np.ndarray, how: Resampling, units: np.ndarray | None = None) -> Figure | None:
@@ -89,21 +77,38 @@ def mean(values: np.ndarray, how: Resampling, units: np.ndarray | None = None) -
         how: resampling.
         units: which unit each value is of, where a unit has several. Shape (n,).
     """
-    if units is None or len(np.unique(units)) == len(values):
-        return bootstrap((values,), np.mean, how) if len(values) else None
-    by_unit = pd.Series(values).groupby(units, sort=False)
-    return ratio_of_means(by_unit.sum().to_numpy(), by_unit.size().to_numpy(dtype=float), how)
+    return ratio(*_by_unit(values, units), how)
 
 
-def ratio_of_means(above: np.ndarray, below: np.ndarray, how: Resampling) -> Figure | None:
-    """mean(above) / mean(below), paired by unit; None of fewer than two values or with a zero below."""
-    if len(above) == 0 or not below.any():
+def ratio(above: np.ndarray, below: np.ndarray, how: Resampling, is_rate: bool = False) -> Figure | None:
+    """sum(above) / sum(below) with a BCa bootstrap interval over units; None of a single unit or with nothing below.
+
+    A rate that is 0 or 1 in every unit has no spread to resample: its interval is the exact binomial one.
+
+    Args:
+        above: numerators, one a unit. Shape (n,).
+        below: denominators, not negative. Shape (n,).
+        how: resampling.
+        is_rate: whether the ratio lies between 0 and 1.
+    """
+    if not below.any():
         return None
+    if is_rate and (not above.any() or (above == below).all()):
+        units = int((below > 0).sum())
+        return proportion(units if above.any() else 0, units, how.confidence)
+    if np.ptp(below) == 0:
+        return bootstrap((above / below[0],), np.mean, how)
 
-    def ratio(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
+    def quotient(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
         return np.asarray(x.mean(axis) / y.mean(axis))
 
-    return bootstrap((above, below), ratio, how)
+    return bootstrap((above, below), quotient, how)
+
+
+def _by_unit(values: np.ndarray, units: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Sum and number of each unit's values, in the order in which units come first."""
+    place = np.arange(len(values)) if units is None else pd.factorize(units)[0]
+    return np.bincount(place, values), np.bincount(place).astype(float)
 
 
 def bootstrap(

@@ -6,48 +6,45 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from realign.evaluation.figures import Terms
 from realign.evaluation.intervals import Figure, Resampling, bootstrap
 
 _FLIPS = 4999
 
 
-def difference_of_ratios(
-    above: np.ndarray, below: np.ndarray, other_above: np.ndarray, other_below: np.ndarray, how: Resampling
-) -> Figure | None:
-    """sum(above) / sum(below) - sum(other_above) / sum(other_below), units resampled together; BCa interval.
+def difference(one: Terms, other: Terms, how: Resampling) -> Figure | None:
+    """A figure less another over the same units, which are resampled together; BCa interval.
 
-    None where a denominator is zero throughout. All of shape (n,), one value a unit.
+    None where a denominator is zero throughout. Rows are units.
     """
-    if not (below.any() and other_below.any()):
+    if not (one.below.any() and other.below.any()):
         return None
 
-    def difference(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, axis: int = -1) -> np.ndarray:
+    def apart(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, axis: int = -1) -> np.ndarray:
         return np.asarray(a.mean(axis) / b.mean(axis) - c.mean(axis) / d.mean(axis))
 
-    return bootstrap((above, below, other_above, other_below), difference, how)
+    return bootstrap((one.above, one.below, other.above, other.below), apart, how)
 
 
-def equal_ratios(
-    above: np.ndarray, below: np.ndarray, other_above: np.ndarray, other_below: np.ndarray, seed: int
-) -> float:
-    """Two-sided p of "both ratios are the same", by flipping signs of the units' contributions.
+def equal(one: Terms, other: Terms, seed: int) -> float:
+    """Two-sided p of "both figures are the same", by flipping signs of the units' contributions.
 
     A unit contributes u = (a - r b) / B - (c - r d) / D with r the pooled ratio, B and D the sums of the
-    denominators, so that sum(u) is the difference of the ratios. Under the null the u are centred, and
-    the distribution of the sum under random signs is their randomisation distribution (Fisher 1935; for
-    ratios: the score form of the linearised difference). 1 where a denominator is zero throughout.
+    denominators, so that sum(u) is the difference of the ratios. Under the null the u are centered, and
+    the distribution of the sum under random signs is their randomization distribution (Fisher 1935; for
+    ratios: the score form of the linearized difference). 1 where a denominator is zero throughout.
     """
     from scipy import stats
 
-    total, other_total = below.sum(), other_below.sum()
+    total, other_total = one.below.sum(), other.below.sum()
     if not (total and other_total):
         return 1.0
-    pooled = (above.sum() + other_above.sum()) / (total + other_total)
-    unit = (above - pooled * below) / total - (other_above - pooled * other_below) / other_total
+    pooled = (one.above.sum() + other.above.sum()) / (total + other_total)
+    unit = (one.above - pooled * one.below) / total - (other.above - pooled * other.below) / other_total
     unit = unit[unit != 0]
     if len(unit) == 0:
         return 1.0
-    found = stats.permutation_test(
+    test = stats.permutation_test(
         (unit,),
         lambda x, axis: x.sum(axis),
         permutation_type="samples",
@@ -56,7 +53,7 @@ def equal_ratios(
         batch=500,
         rng=np.random.default_rng(seed),
     )
-    return float(round(found.pvalue, 6))
+    return float(round(test.pvalue, 6))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

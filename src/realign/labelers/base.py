@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from realign.config.params import Label
 from realign.store.work import Work
@@ -85,3 +86,8 @@ def score_gap(pairs: pd.DataFrame, scores: pd.DataFrame, annotator: str) -> np.n
     known = scores[scores["annotator"] == annotator].set_index("response_id")["score"]
     a = known.reindex(pairs["response_a"]).to_numpy(dtype=float)
     return np.asarray(a - known.reindex(pairs["response_b"]).to_numpy(dtype=float))
+
+
+def p_by_gap(gap: np.ndarray, temperature: float) -> np.ndarray:
+    """Probability that a is better, sigmoid(gap / temperature) (Bradley and Terry 1952); 1/2 for NaN. Shape (n,)."""
+    return np.asarray(np.nan_to_num(expit(gap / temperature), nan=0.5))

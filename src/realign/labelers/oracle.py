@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import expit
 
 from realign.data.simulation.qualities import qualities
-from realign.labelers.base import Question, Verdicts, by_gap
+from realign.labelers.base import Question, Verdicts, by_gap, p_by_gap
 from realign.store import ids
 
 
@@ -18,7 +17,7 @@ def oracle(question: Question) -> Verdicts:
     of at most `label.tie_gap` is called a tie.
     """
     a, b = qualities(question.pairs, "text_a"), qualities(question.pairs, "text_b")
-    p_a = expit((a - b) / question.settings.temperature)
+    p_a = p_by_gap(a - b, question.settings.temperature)
     draws = np.array(
         [ids.uniform("annotator", str(question.seed), pair) for pair in question.pairs["pair_id"]]
     )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.special import expit
-
 from realign.errors import UserError
-from realign.labelers.base import Question, Verdicts, by_gap, score_gap
+from realign.labelers.base import Question, Verdicts, by_gap, p_by_gap, score_gap
 
 
 def scores(question: Question) -> Verdicts:
@@ -21,5 +18,5 @@ def scores(question: Question) -> Verdicts:
         there = f"it has {', '.join(known)}" if known else "it has no scores at all"
         raise UserError(f"label.annotator is {name!r}, but the data has no scores by it; {there}")
     gap = score_gap(question.pairs, question.scores, name)
-    p_a = np.nan_to_num(expit(gap / question.settings.temperature), nan=0.5)
+    p_a = p_by_gap(gap, question.settings.temperature)
     return Verdicts(by_gap(gap, question.settings.tie_gap), p_a, f"scores: {name}")

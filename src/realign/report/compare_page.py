@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from realign.experiments.compare.conclusion import headline
-from realign.experiments.compare.metrics import METRICS, PRIMARY, SECONDARY
+from realign.experiments.compare.metrics import BOUGHT, LEARNED, METRICS, PRIMARY, SECONDARY
 from realign.report import compare_charts
 from realign.report.page import render as render_page
-
-_LEARNED = ("pair_accuracy", "win_rate", "lc_win_rate", "margin", "ece", "length_ratio", "kl")
-_BOUGHT = ("label_error", "longer_wins", "abs_log_length_ratio", "ties", "similarity")
 
 
 def render(result: Mapping[str, Any], title: str = "Which pairs are worth a label") -> str:
@@ -40,8 +37,8 @@ def render(result: Mapping[str, Any], title: str = "Which pairs are worth a labe
         "charts": charts,
         "cards": _cards(result),
         "metrics": METRICS,
-        "learned": _LEARNED,
-        "bought": _BOUGHT,
+        "learned": list(LEARNED),
+        "bought": list(BOUGHT),
         "primary": PRIMARY,
         "secondary": SECONDARY,
         "most": max(result["budgets"]),

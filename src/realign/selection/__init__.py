@@ -8,8 +8,16 @@ first. To add one: a file with the function, in `strategies/` here or in the pro
 from __future__ import annotations
 
 from realign.selection.choose import Picks, choose, pick
-from realign.selection.pilot import pilot
-from realign.selection.registry import MIX, Strategy, named, pilot_problem, refuse, registry
+from realign.selection.registry import (
+    MIX,
+    Strategy,
+    named,
+    needing,
+    parts,
+    pilot_problem,
+    refuse,
+    registry,
+)  # fmt: skip
 
 __all__ = [
     "MIX",
@@ -17,8 +25,9 @@ __all__ = [
     "Strategy",
     "choose",
     "named",
+    "needing",
+    "parts",
     "pick",
-    "pilot",
     "pilot_problem",
     "refuse",
     "registry",

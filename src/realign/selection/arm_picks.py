@@ -14,12 +14,12 @@ from realign.models.reward_head import FEWEST
 from realign.selection.candidates import Candidates
 from realign.selection.choose import Picks, choose
 from realign.selection.labeled_pairs import LabeledPairs
-from realign.selection.registry import MIX, Strategy, named, pilot_problem, unrewarded
+from realign.selection.registry import MIX, Strategy, named, needing, parts, pilot_problem, unrewarded
 from realign.selection.tables import as_pairs
 
 
 def pilot_size(budget: int, options: Compare) -> int:
-    """How many labels of a budget a strategy that learns spends on being taught: at most half of it.
+    """How many labels of a budget go to the pilot of a strategy that learns: at most half of it.
 
     So a small budget goes to a small pilot instead of none of it to picks.
     """
@@ -48,24 +48,23 @@ def refuse(
         UserError: all problems are listed.
     """
     problems = []
-    wanted = {name: (select.mix if name == MIX else {name: 1.0}) for name in options.strategies}
-    if not wanted.get(MIX, {"": 1.0}):
+    if MIX in options.strategies and not select.mix:
         problems.append("mix: has no parts; name them in select.mix")
-    names = sorted({part for parts in wanted.values() for part in parts})
+    names = sorted(parts(options.strategies, select))
     try:
         named(names, known)
     except UserError as error:
         problems.append(str(error))
     there = [known[name] for name in names if name in known]
     problems += unrewarded(there, rewards) if rewards else []
-    taught = [s.name for s in there if "labels" in s.needs]
+    learners = [s.name for s in there if "labels" in s.needs]
     smallest = min(options.budgets)
-    if taught and pilot_size(smallest, options) < FEWEST:
+    if learners and pilot_size(smallest, options) < FEWEST:
         problems.append(
-            f"{', '.join(taught)}: learns nothing from fewer than {FEWEST} labels, and of a budget of {smallest} it gets "
+            f"{', '.join(learners)}: learns nothing from fewer than {FEWEST} labels, and of a budget of {smallest} it gets "
             f"{pilot_size(smallest, options)} (compare.pilot, at most half of the budget); raise them"
         )
-    unfit = pilot_problem(pilot.by, known) if taught else None
+    unfit = pilot_problem(pilot.by, known) if learners else None
     if unfit:
         problems.append(f"pilot.by: {unfit}")
     large = [str(budget) for budget in sorted(options.budgets) if prompts is not None and budget > prompts]
@@ -84,7 +83,7 @@ def arm_picks(
     seed: int,
     sound: np.ndarray,
     pilot: np.ndarray,
-    taught: Sequence[LabeledPairs | None],
+    learned: Sequence[LabeledPairs | None],
 ) -> pd.DataFrame:
     """What every strategy buys with every budget, under one seed: the columns of the pairs table, the arm's and place.
 
@@ -98,7 +97,7 @@ def arm_picks(
         seed: the arm's.
         sound: pairs that pass the row checks of the pairs gate. Shape (P,).
         pilot: pairs that are labeled already, in the order in which they are bought. Shape (n,).
-        taught: what the pilot of each budget teaches, one a budget.
+        learned: the labels of each budget's pilot, one a budget.
 
     Raises:
         UserError: there are fewer sound pairs than a budget buys; all arms that lack some are named.
@@ -106,10 +105,9 @@ def arm_picks(
     frames, short = [], []
     most = max(options.budgets)
     for name in options.strategies:
-        parts = pool.options.mix if name == MIX else {name: 1.0}
-        learns = any("labels" in s.needs for s in named(sorted(parts), known).values())
+        learns = bool(needing("labels", [name], pool.options, known))
         whole = None if learns else _choose(name, pool, known, most, sound, None)
-        for budget, labeled_pairs in zip(options.budgets, taught, strict=True):
+        for budget, labeled_pairs in zip(options.budgets, learned, strict=True):
             first = pilot[: pilot_size(budget, options)] if learns else pilot[:0]
             if whole is None:
                 picks = _choose(name, replace(pool, labeled_pairs=labeled_pairs), known, budget, sound, first)

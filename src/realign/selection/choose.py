@@ -56,23 +56,23 @@ def choose(
     parts = options.mix if name == MIX else {name: 1.0}
     strategies = named(sorted(parts), known)
     orders = {part: strategy(pool) for part, strategy in strategies.items()}
-    taught = pilot is not None and any("labels" in s.needs for s in strategies.values())
-    first = pilot if pilot is not None and taught else np.zeros(0, dtype=int)
+    learns = any("labels" in s.needs for s in strategies.values())
+    first = pilot if pilot is not None and learns else np.zeros(0, dtype=int)
     free = np.ones(len(pool.prompt_ids), dtype=bool)
     free[pool.prompt[first]] = False
     most = np.minimum(np.bincount(pool.prompt, minlength=len(free)), options.pairs_per_prompt)[free].sum()
     budget = int(most if options.budget is None else min(options.budget - len(first), most))
     ranked = sorted(parts.items(), key=lambda part: (-part[1], part[0]))
-    found, turns = [_picks(pool, orders[ranked[0][0]], first)], [np.zeros(len(first))]
+    picked, turns = [_picks(pool, orders[ranked[0][0]], first)], [np.zeros(len(first))]
     quota = shares(np.array([share for _, share in ranked]), budget)
     for (part, share), number in zip(ranked, quota, strict=True):
         rest = pick(pool, orders[part], int(number), options.across, options.pairs_per_prompt, free, sound)
         free[pool.prompt[rest]] = False
-        found.append(_picks(pool, orders[part], rest))
+        picked.append(_picks(pool, orders[part], rest))
         turns.append((np.arange(len(rest)) + 1) / share)
     order = np.argsort(np.concatenate(turns), kind="stable")
     return Picks(
-        *(np.concatenate([getattr(p, field) for p in found])[order] for field in ("pairs", "choice"))
+        *(np.concatenate([getattr(p, field) for p in picked])[order] for field in ("pairs", "choice"))
     )
 
 

@@ -117,6 +117,21 @@ def named(names: list[str], known: Mapping[str, Strategy]) -> dict[str, Strategy
     return {name: known[name] for name in names}
 
 
+def parts(names: Iterable[str], options: Select) -> list[str]:
+    """Names of strategies, each once, with the mixture's parts in its place."""
+    spread = [part for name in names for part in (options.mix if name == MIX else [name])]
+    return list(dict.fromkeys(spread))
+
+
+def needing(what: str, names: Iterable[str], options: Select, known: Mapping[str, Strategy]) -> list[str]:
+    """Those of these names whose strategy, or a part of the mixture, looks at labels, rewards or the seed."""
+    return [
+        name
+        for name in names
+        if any(what in one.needs for one in named(parts([name], options), known).values())
+    ]
+
+
 def pilot_problem(by: str, known: Mapping[str, Strategy]) -> str | None:
     """Why nobody of this name can pick a pilot; None where it can."""
     if by not in known:
@@ -134,21 +149,20 @@ def refuse(
     Raises:
         UserError: all problems are listed.
     """
-    parts = list(options.mix) if MIX in names else []
-    wanted = named([name for name in dict.fromkeys([*names, *parts]) if name != MIX], known).values()
-    taught = [s.name for s in wanted if "labels" in s.needs]
+    wanted = named(parts(names, options), known).values()
+    learners = [s.name for s in wanted if "labels" in s.needs]
     problems = []
-    if taught and not pilot.prompts:
+    if learners and not pilot.prompts:
         problems.append(
-            f"{', '.join(taught)}: learns from labels; set pilot.prompts above 0 (160 is a fair start), or "
+            f"{', '.join(learners)}: learns from labels; set pilot.prompts above 0 (160 is a fair start), or "
             "name another strategy"
         )
-    elif taught and options.budget is not None and options.budget <= pilot.prompts:
+    elif learners and options.budget is not None and options.budget <= pilot.prompts:
         problems.append(
-            f"{', '.join(taught)}: the pilot counts in the budget, and select.budget {options.budget} is not above "
+            f"{', '.join(learners)}: the pilot counts in the budget, and select.budget {options.budget} is not above "
             f"pilot.prompts {pilot.prompts}; raise the one, or lower the other"
         )
-    problem = pilot_problem(pilot.by, known) if taught else None
+    problem = pilot_problem(pilot.by, known) if learners else None
     if problem:
         problems.append(f"pilot.by: {problem}")
     problems += unrewarded(wanted, rewards)

@@ -103,9 +103,9 @@ def histogram(pool: Candidates, picks: Mapping[str, np.ndarray]) -> pd.DataFrame
 
 def histogram_rows(at: np.ndarray, counts: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Counts by name as the HISTOGRAM table. Shapes (BINS + 1,), (BINS,)."""
-    ends = np.round(at, 6)
+    ends = [round(float(end), 6) for end in at]
     rows = [
-        (name, place, float(ends[place]), float(ends[place + 1]), int(count))
+        (name, place, ends[place], ends[place + 1], int(count))
         for name, part in counts.items()
         for place, count in enumerate(part)
     ]

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from realign.config.params import Select
+from realign.config.params import Select, Validate
+from realign.quality import frames, gate, suites
 from realign.selection.candidates import Candidates
 from realign.selection.choose import Picks, choices
 from realign.store import ids, schemas
@@ -85,6 +86,24 @@ def as_pairs(pool: Candidates, picks: Picks, purpose: str, name: str) -> pd.Data
             )
         )
     return pd.DataFrame(rows, columns=schemas.PAIRS.names).astype({"predicted_gap": float})
+
+
+def sound(
+    pool: Candidates, purpose: str, responses: pd.DataFrame, prompts: pd.DataFrame, limits: Validate
+) -> np.ndarray:
+    """Candidates that pass the row checks of the pairs gate, so that none is paid for and then set aside. Shape (P,).
+
+    Args:
+        pool: the candidates.
+        purpose: as in the pairs table.
+        responses: the responses table.
+        prompts: the prompts table.
+        limits: the validate section.
+    """
+    everything = Picks(np.arange(len(pool.prompt)), np.ones(len(pool.prompt), dtype=int))
+    columns = frames.pairs(as_pairs(pool, everything, purpose, "all"), responses, prompts)
+    failed = gate.failing(columns, suites.pairs(limits, len(columns)))
+    return np.asarray(~columns["row_id"].isin(list(failed)))
 
 
 def places(pool: Candidates, pair_ids: Sequence[str]) -> np.ndarray:

@@ -6,12 +6,9 @@ from typing import Any
 
 import pytest
 
+from realign.experiments.compare.metrics import METRICS
 from realign.report.compare_page import render
 
-METRICS = (
-    "pair_accuracy", "win_rate", "lc_win_rate", "margin", "ece", "label_error", "longer_wins",
-    "abs_log_length_ratio", "ties", "similarity", "length_ratio", "kl",
-)  # fmt: skip
 BUDGETS = (50, 100, 200)
 
 

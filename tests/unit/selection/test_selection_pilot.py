@@ -8,9 +8,10 @@ from test_selection_pairs import tables
 from unit_builders import section
 
 from realign.data.text_features import TEXT_FEATURES
-from realign.selection import pilot, registry
+from realign.selection import registry
 from realign.selection.candidates import candidates
 from realign.selection.labeled_pairs import LabeledPairs
+from realign.selection.pilot import pilot
 
 KNOWN = registry()
 

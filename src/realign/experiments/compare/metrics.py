@@ -1,66 +1,64 @@
-"""What is compared, and how each metric is measured in a run."""
+"""What is compared, and every figure of the table in every run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
-from realign.evaluation.calibration import BINS
+from realign.evaluation import figures
+from realign.evaluation.calibration import bins_of
+from realign.evaluation.figures import FIGURES, Definition
 from realign.experiments.compare.lengths import length_controlled
 from realign.experiments.compare.runs import Grid, Runs, ratio
+from realign.store import schemas
 
 PRIMARY, SECONDARY = "pair_accuracy", "win_rate"
+_RUN = ["strategy", "budget", "seed"]
 
 
-@dataclass(frozen=True)
-class Metric:
-    """One metric.
-
-    Attributes:
-        title: its name for a person.
-        meaning: what it is, in a line.
-        better: higher, lower, or neither.
-        scale: rate (between 0 and 1), positive, or plain: bounds that its interval keeps to.
-    """
-
-    title: str
-    meaning: str
-    better: str
-    scale: str
+def _given(*tables: schemas.Table) -> list[str]:
+    """Names of the figures that these tables give."""
+    return [name for name, one in FIGURES.items() if any(set(one.reads) <= set(t.names) for t in tables)]
 
 
-METRICS = {
-    "pair_accuracy": Metric(
-        "pair accuracy", "share of held-out pairs whose better side has the higher implicit reward", "higher", "rate"
+def _fitted(rows: pd.DataFrame) -> figures.Ratio:
+    raise NotImplementedError("fitted to a whole run, see measure")
+
+
+LEARNED: dict[str, Definition] = {
+    **{name: FIGURES[name] for name in _given(schemas.ARM_MARGINS, schemas.ARM_ANSWERS)},
+    "lc_win_rate": Definition(
+        "length-controlled win rate", "the same at equal lengths, by a logistic model", (), "rate", "higher", _fitted
     ),
-    "win_rate": Metric("win rate", "of the policy's answers against the base's, ties half", "higher", "rate"),
-    "lc_win_rate": Metric(
-        "length-controlled win rate", "the same at equal lengths, by a logistic model", "higher", "rate"
+    "ece": Definition(
+        "calibration error (ECE)", "of the implicit reward, p = sigmoid(|margin|); inflated by few pairs", (),
+        "positive", "lower", _fitted,
     ),
-    "margin": Metric("margin", "implicit reward of the better side less that of the worse, nats", "higher", "plain"),
-    "ece": Metric(
-        "calibration error (ECE)", "of the implicit reward, p = sigmoid(|margin|); inflated by few pairs", "lower",
-        "positive",
-    ),
-    "label_error": Metric(
-        "label error", "share of bought labels against the gold verdict, where neither says tie", "lower", "rate"
-    ),
-    "longer_wins": Metric("longer one wins", "share of decided labels that go to the longer response", "", "rate"),
-    "abs_log_length_ratio": Metric("|ln length ratio|", "of the bought pairs, mean", "lower", "positive"),
-    "ties": Metric("ties", "share of bought labels that decide nothing: a tie, or both bad", "lower", "rate"),
-    "similarity": Metric("similarity", "cosine of the bought pairs, mean", "", "plain"),
-    "length_ratio": Metric("length of answers", "policy's tokens / base's tokens", "", "positive"),
-    "kl": Metric("KL", "of the policy from the base on its own answers, nats", "", "plain"),
 }  # fmt: skip
+"""What an arm's policy does; the last two are fitted to all rows of a run and no plain ratio of sums."""
+
+BOUGHT: dict[str, Definition] = {name: FIGURES[name] for name in _given(schemas.ARM_PICKS)}
+"""What an arm's labels are like."""
+
+METRICS = LEARNED | BOUGHT
 
 
 def measure(answers: pd.DataFrame, margins: pd.DataFrame, picks: pd.DataFrame, grid: Grid) -> dict[str, Runs]:
     """Every metric of METRICS in every run, in that order."""
-    found = _answers(answers, grid) | _margins(margins, grid) | _picks(picks, grid)
-    return {name: found[name] for name in METRICS}
+    runs: dict[str, Runs] = {}
+    for table in (answers, margins, picks):
+        cube = _cubes(table, grid)
+        for name, part in figures.terms(table).items():
+            runs[name] = ratio(cube(part.above), cube(part.below))
+    cube = _cubes(answers, grid)
+    win, longer_by = answers["win"], answers["policy_tokens"] - answers["base_tokens"]
+    runs["lc_win_rate"] = length_controlled(cube(win), cube(longer_by))
+    cube = _cubes(margins, grid)
+    runs["ece"] = ratio(cube(_miscalibration(margins)), cube(np.ones(len(margins))))
+    return {name: runs[name] for name in METRICS}
 
 
 def ece_by_chance(margins: pd.DataFrame) -> float:
@@ -69,67 +67,32 @@ def ece_by_chance(margins: pd.DataFrame) -> float:
     A bin's gap then has variance sum p (1 - p) / n^2, and a normal variable's expected size is sqrt(2 / pi) times
     its standard deviation.
     """
-    frame = _sided(margins)
-    frame["variance"] = frame["p"] * (1 - frame["p"])
-    runs = ["strategy", "budget", "seed"]
-    gaps = np.sqrt(2 / np.pi * frame.groupby([*runs, "bin"])["variance"].sum()).groupby(runs).sum()
-    return float((gaps / frame.groupby(runs).size()).mean())
+    p = _p(margins)
+    variance = (p * (1 - p)).groupby(_bins(margins, p)).sum()
+    gaps = np.sqrt(2 / np.pi * variance).groupby(_RUN).sum()
+    return float((gaps / margins.groupby(_RUN).size()).mean())
 
 
-def _answers(answers: pd.DataFrame, grid: Grid) -> dict[str, Runs]:
-    cube = _cubes(answers.assign(one=1.0), grid)
-    win, policy, base = cube("win"), cube("policy_tokens"), cube("base_tokens")
-    return {
-        "win_rate": ratio(win, cube("one")),
-        "lc_win_rate": length_controlled(win, policy - base),
-        "length_ratio": ratio(policy, base),
-        "kl": ratio(cube("kl"), cube("one")),
-    }
+def _miscalibration(margins: pd.DataFrame) -> np.ndarray:
+    """What each pair adds to its run's ECE: accuracy less p, with the sign of that sum in its bin."""
+    p = _p(margins)
+    gap = margins["correct"] - p
+    return np.asarray(gap * np.sign(gap.groupby(_bins(margins, p)).transform("sum")))
 
 
-def _margins(margins: pd.DataFrame, grid: Grid) -> dict[str, Runs]:
-    frame = _sided(margins).assign(one=1.0)
-    gap = frame["correct"] - frame["p"]
-    sums = gap.groupby([frame[c] for c in ("strategy", "budget", "seed", "bin")]).transform("sum")
-    cube = _cubes(frame.assign(miscalibration=np.sign(sums) * gap), grid)
-    return {
-        "pair_accuracy": ratio(cube("correct"), cube("one")),
-        "margin": ratio(cube("margin"), cube("one")),
-        "ece": ratio(cube("miscalibration"), cube("one")),
-    }
+def _p(margins: pd.DataFrame) -> pd.Series:
+    """The probability of the side that the reward prefers."""
+    return pd.Series(expit(margins["margin"].abs()), index=margins.index)
 
 
-def _sided(margins: pd.DataFrame) -> pd.DataFrame:
-    """With p, the probability of the side that the reward prefers, and its bin, as judging.calibration has them."""
-    p = 1 / (1 + np.exp(-margins["margin"].abs()))
-    return margins.assign(p=p, bin=np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], p))
+def _bins(margins: pd.DataFrame, p: pd.Series) -> list[pd.Series]:
+    """What pairs are grouped by: the run, and the bin of p."""
+    bins = pd.Series(bins_of(p.to_numpy()), index=margins.index, name="bin")
+    return [*(margins[column] for column in _RUN), bins]
 
 
-def _picks(picks: pd.DataFrame, grid: Grid) -> dict[str, Runs]:
-    decided = picks["winner"].isin(["a", "b"])
-    known = decided & picks["gold"].isin(["a", "b"])
-    toward = np.where(picks["winner"] == "a", 1, -1) * np.sign(picks["log_length_ratio"])
-    frame = picks.assign(
-        one=1.0,
-        decided=decided.astype(float),
-        undecided=1.0 - decided,
-        known=known.astype(float),
-        wrong=(known & (picks["winner"] != picks["gold"])).astype(float),
-        longer=np.where(decided, (toward + 1) / 2, 0.0),
-        apart=picks["log_length_ratio"].abs(),
-    )
-    cube = _cubes(frame, grid)
-    return {
-        "label_error": ratio(cube("wrong"), cube("known")),
-        "longer_wins": ratio(cube("longer"), cube("decided")),
-        "abs_log_length_ratio": ratio(cube("apart"), cube("one")),
-        "ties": ratio(cube("undecided"), cube("one")),
-        "similarity": ratio(cube("similarity"), cube("one")),
-    }
-
-
-def _cubes(table: pd.DataFrame, grid: Grid) -> Callable[[str], np.ndarray]:
-    """A column summed by run and prompt, 0 where a run does not hold a prompt. Shape (K, B, S, n)."""
+def _cubes(table: pd.DataFrame, grid: Grid) -> Callable[[np.ndarray | pd.Series], np.ndarray]:
+    """A value a row summed by run and prompt, 0 where a run does not hold a prompt. (n,) -> (K, B, S, prompts)."""
     prompts = sorted(table["prompt_id"].unique())
     place = [
         pd.Categorical(table[column], categories=list(names)).codes
@@ -140,7 +103,7 @@ def _cubes(table: pd.DataFrame, grid: Grid) -> Callable[[str], np.ndarray]:
     shape = (*grid.shape, len(prompts))
     flat = np.ravel_multi_index(tuple(place), shape)
 
-    def cube(column: str) -> np.ndarray:
-        return np.bincount(flat, weights=table[column], minlength=int(np.prod(shape))).reshape(shape)
+    def cube(values: np.ndarray | pd.Series) -> np.ndarray:
+        return np.bincount(flat, weights=values, minlength=int(np.prod(shape))).reshape(shape)
 
     return cube

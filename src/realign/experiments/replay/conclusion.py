@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from realign.evaluation.figures import Json, Terms
 from realign.evaluation.intervals import Resampling
-from realign.evaluation.paired import difference_of_ratios
+from realign.evaluation.paired import difference
 from realign.experiments.replay.draws import BASELINE, Plan, Replayed
-from realign.experiments.replay.figures import columns
+from realign.experiments.replay.labeling import ERROR
 from realign.store import ids
 
 LENGTH_LIMIT = (
     1.15  # times random's mean |ln length ratio|: above it a strategy buys its labels with length bias
 )
 CONTROLS = (BASELINE, "length_gap")  # measured beside the others, never recommended
+LENGTH = "abs_log_length_ratio"
 _LEVEL = 0.05
 _LEAST = 0.001
 _FEWEST = 30  # comparable pairs below which nothing is said
 
-Json = dict[str, Any]
 
-
-def verdict(found: Replayed, rows: dict[str, Json], plan: Plan, how: Resampling) -> Json:
+def verdict(result: Replayed, rows: dict[str, Json], plan: Plan, how: Resampling) -> Json:
     """The data's favourite, and what choosing it without looking is worth.
 
     - favourite: of the strategies whose label error is below random's, by the test after Holm's correction
@@ -41,12 +39,12 @@ def verdict(found: Replayed, rows: dict[str, Json], plan: Plan, how: Resampling)
     ]
     lean = [name for name in proven if _length(rows[name]) <= LENGTH_LIMIT * _length(rows[BASELINE])]
     favourite, unbiased = (_smallest(names, rows) for names in (proven, lean))
-    blind = _blind(found, plan, how)
+    blind = _blind(result, plan, how)
     return {
         "favourite": favourite,
         "unbiased": unbiased,
         "blind": blind,
-        "sentences": _sentences(found, rows, plan, favourite, unbiased, blind),
+        "sentences": _sentences(result, rows, plan, favourite, unbiased, blind),
     }
 
 
@@ -56,7 +54,7 @@ def p_words(p: float, equal: str = "") -> str:
 
 
 def _sentences(
-    found: Replayed,
+    result: Replayed,
     rows: dict[str, Json],
     plan: Plan,
     favourite: str | None,
@@ -64,27 +62,29 @@ def _sentences(
     blind: Json | None,
 ) -> list[str]:
     error = rows[BASELINE]["figures"]["label_error"]
-    if error is None or columns(found, BASELINE, "label_error")[1].sum() / plan.draws < _FEWEST:
+    if error is None or result.sums[BASELINE][ERROR].below.sum() / plan.draws < _FEWEST:
         return [
             f"Fewer than {_FEWEST} pairs have a label that can be checked: this data says nothing about label error."
         ]
-    said = []
+    sentences = []
     if favourite is None:
         others = {n: r for n, r in rows.items() if n not in CONTROLS}
         near = _smallest(list(others), rows)
         nearest = f"; the smallest error is {near}'s, {_against(rows, near)}" if near else ""
-        said.append(
+        sentences.append(
             f"Not distinguishable: no strategy's label error is below random's on this data{nearest}."
         )
     else:
-        said.append(f"This data favours {favourite}: {_against(rows, favourite)}. {_cost(rows, favourite)}")
+        sentences.append(
+            f"This data favours {favourite}: {_against(rows, favourite)}. {_cost(rows, favourite)}"
+        )
         if unbiased is None:
-            said.append(
+            sentences.append(
                 "None that is better than random keeps its length difference within "
                 f"{LENGTH_LIMIT:g} times random's: the gain is bought with length bias."
             )
         elif unbiased != favourite:
-            said.append(
+            sentences.append(
                 f"Without more length bias than {LENGTH_LIMIT:g} times random's it favours {unbiased}: "
                 f"{_against(rows, unbiased)}. {_cost(rows, unbiased)}"
             )
@@ -93,22 +93,22 @@ def _sentences(
         if n != BASELINE and r["p_holm"] < _LEVEL and r["figures"]["label_error"]["value"] > error["value"]
     ]  # fmt: skip
     if worse:
-        said.append(f"Worse than random: {', '.join(worse)}.")
+        sentences.append(f"Worse than random: {', '.join(worse)}.")
     control = rows.get("length_gap")
     if control and control["p_holm"] < _LEVEL and control["figures"]["label_error"]["value"] < error["value"]:
-        said.append(
+        sentences.append(
             f"Length alone (length_gap) has label error {control['figures']['label_error']['value']:.3f}: labels are "
             "surest where lengths differ most, so a small label error alone proves no quality."
         )
     if blind:
-        said.append(
+        sentences.append(
             f"Chosen on one half of the prompts within {LENGTH_LIMIT:g} times random's length difference "
             f"({', '.join(blind['chosen'])}) and measured on the other, the choice has label error "
             f"{blind['label_error']:.3f} against random's {blind['random']:.3f} "
             f"({_ratio(blind['label_error'], blind['random'])}), at {blind['length_ratio']:.2f} times random's length "
             "difference."
         )
-    return said
+    return sentences
 
 
 def _against(rows: dict[str, Json], name: str) -> str:
@@ -134,46 +134,36 @@ def _cost(rows: dict[str, Json], name: str) -> str:
     return words + "."
 
 
-def _blind(found: Replayed, plan: Plan, how: Resampling) -> Json | None:
-    half = np.array([ids.uniform("half", str(plan.seed), str(p)) < 0.5 for p in found.prompt_ids])
-    shape = len(found.prompt_ids)
-    keys = ("label_error", "abs_log_length_ratio")
-    mixed = {key: (np.zeros(shape), np.zeros(shape)) for key in keys}
-    chosen = []
+def _blind(result: Replayed, plan: Plan, how: Resampling) -> Json | None:
+    half = np.array([ids.uniform("half", str(plan.seed), str(p)) < 0.5 for p in result.prompt_ids])
+    random, chosen = result.sums[BASELINE], []
+    mixed: dict[str, Terms] = {}
     for side in (half, ~half):
-        best = _best_on(found, plan, side)
+        best = _best_on(result, plan, side)
         if best is None:
             return None
         chosen.append(best)
-        for key in keys:
-            for into, part in zip(mixed[key], columns(found, best, key), strict=True):
-                into[~side] = part[~side]
-    random = {key: columns(found, BASELINE, key) for key in keys}
-    ratio = {key: (_value(*mixed[key]), _value(*random[key])) for key in keys}
-    difference = difference_of_ratios(*mixed["label_error"], *random["label_error"], how)
-    apart, chance = ratio["abs_log_length_ratio"]
+        for key in (ERROR, LENGTH):
+            other_side = result.sums[best][key].where(~side)
+            mixed[key] = mixed[key] + other_side if key in mixed else other_side
+    apart = difference(mixed[ERROR], random[ERROR], how)
     return {
         "chosen": chosen,
-        "label_error": round(ratio["label_error"][0], 6),
-        "random": round(ratio["label_error"][1], 6),
-        "difference": difference.as_json() if difference else None,
-        "length_ratio": round(apart / chance, 6) if chance else 1.0,
+        "label_error": round(mixed[ERROR].value, 6),
+        "random": round(random[ERROR].value, 6),
+        "difference": apart.as_json() if apart else None,
+        "length_ratio": round(mixed[LENGTH].value / random[LENGTH].value, 6) if random[LENGTH].value else 1.0,
     }
 
 
-def _best_on(found: Replayed, plan: Plan, side: np.ndarray) -> str | None:
+def _best_on(result: Replayed, plan: Plan, side: np.ndarray) -> str | None:
     def value(name: str, key: str) -> float:
-        above, below = columns(found, name, key)
-        return _value(above[side], below[side])
+        return result.sums[name][key].where(side).value
 
-    limit = LENGTH_LIMIT * value(BASELINE, "abs_log_length_ratio")
-    fitting = [n for n in plan.strategies if n not in CONTROLS and value(n, "abs_log_length_ratio") <= limit]
-    ranked = sorted((value(n, "label_error"), n) for n in fitting)
+    limit = LENGTH_LIMIT * value(BASELINE, LENGTH)
+    fitting = [n for n in plan.strategies if n not in CONTROLS and value(n, LENGTH) <= limit]
+    ranked = sorted((value(n, ERROR), n) for n in fitting)
     return ranked[0][1] if ranked and np.isfinite(ranked[0][0]) else None
-
-
-def _value(above: np.ndarray, below: np.ndarray) -> float:
-    return float(above.sum() / below.sum()) if below.any() else float("nan")
 
 
 def _smallest(names: list[str], rows: dict[str, Json]) -> str | None:

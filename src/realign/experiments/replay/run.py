@@ -15,9 +15,10 @@ from realign.evaluation.intervals import Resampling
 from realign.experiments.replay import figures
 from realign.experiments.replay.conclusion import verdict
 from realign.experiments.replay.data import Scored, read
-from realign.experiments.replay.draws import BASELINE, BINS, Plan, Replayed, needs, replay
+from realign.experiments.replay.draws import BASELINE, Plan, replay
 from realign.experiments.replay.vectors import embeddings, source
-from realign.selection import MIX, Strategy, named, pilot_problem, registry
+from realign.selection import MIX, Strategy, named, needing, pilot_problem, registry
+from realign.selection.select import histogram_rows
 from realign.store.artifacts import ARTIFACTS
 from realign.store.work import WORK, Work
 
@@ -26,7 +27,7 @@ TEMPERATURES = (0.25, 0.5, 1.0)  # in units of the mean |gap| of two responses t
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked; None leaves a choice to the data or to params.yaml.
+    """What is to be replayed; None leaves a choice to the data or to params.yaml.
 
     Attributes:
         data: file of the `multi` shape.
@@ -57,7 +58,7 @@ class Request:
     seed: int | None
 
 
-def run(root: Path, params: Params, asked: Request) -> dict[str, Any]:
+def run(root: Path, params: Params, request: Request) -> dict[str, Any]:
     """Everything that a table, a JSON file or a page shows.
 
     Raises:
@@ -65,13 +66,13 @@ def run(root: Path, params: Params, asked: Request) -> dict[str, Any]:
     """
     work = Work(root / WORK, "replay")
     known = registry(root / ARTIFACTS["strategies"].path)
-    names = shown(params, known) if asked.strategies is None else asked.strategies
+    names = shown(params, known) if request.strategies is None else request.strategies
     if not names:
         raise UserError("--strategies names none; leave it out for all")
     named([name for name in names if name != MIX], known)
     if MIX in names and not params.select.mix:
         raise UserError(f"{MIX}: has no parts; name them in select.mix (params.yaml)")
-    rewarded = [name for name in names if needs("rewards", name, known, params.select)]
+    rewarded = needing("rewards", names, params.select, known)
     if rewarded:
         raise UserError(
             f"{', '.join(rewarded)}: picks by a policy's own reward of each response, and a replay has texts and scores "
@@ -79,33 +80,33 @@ def run(root: Path, params: Params, asked: Request) -> dict[str, Any]:
             "rewards.reward=base (or adapter, docs/operations.md)"
         )
     names = (BASELINE, *(name for name in dict.fromkeys(names) if name != BASELINE))
-    pilot = _pilot(params.pilot, asked, known)
+    pilot = _pilot(params.pilot, request, known)
     options = params.select
-    data = read(asked.data, params, asked.annotator, asked.second)
-    origin = source(root, params, asked.encoder)
+    data = read(request.data, params, request.annotator, request.second)
+    origin = source(root, params, request.encoder)
     vectors = embeddings(data.responses, origin, work)
     data = _with_direction(data, set(vectors["response_id"]))
     plan = Plan(
         strategies=names,
-        k=asked.k,
-        draws=asked.draws,
-        budget=asked.budget,
+        k=request.k,
+        draws=request.draws,
+        budget=request.budget,
         pilot=pilot,
         temperatures=_temperatures(data),
-        seed=params.seed if asked.seed is None else asked.seed,
+        seed=params.seed if request.seed is None else request.seed,
         options=options,
     )
-    found = replay(data, vectors, plan, known)
+    result = replay(data, vectors, plan, known)
     how = Resampling(params.evaluate.resamples, params.evaluate.confidence, plan.seed)
-    rows = figures.strategies(found, plan, how)
+    rows = figures.strategies(result, plan, how)
     return {
         "data": {
-            "name": asked.data.name,
+            "name": request.data.name,
             "annotator": data.annotator,
             "second": data.checker,
             "scale": data.scale,
             "set_aside": data.set_aside,
-            **figures.about(found, how),
+            **figures.about(result, how),
         },
         "settings": {
             "k": plan.k,
@@ -114,33 +115,34 @@ def run(root: Path, params: Params, asked: Request) -> dict[str, Any]:
             "pilot": pilot.prompts,
             "pilot_by": pilot.by,
             "pilot_round": pilot.round,
-            "learned": [name for name in plan.strategies if needs("labels", name, known, plan.options)],
+            "learned": needing("labels", plan.strategies, plan.options, known),
             "encoder": origin.name,
-            "criteria": list(found.criteria),
+            "criteria": list(result.criteria),
             "seed": plan.seed,
             "confidence": how.confidence,
             "resamples": how.resamples,
         },
         "strategies": rows,
-        "by_similarity": figures.by_similarity(found, how),
-        "histogram": _histogram(found),
-        "verdict": verdict(found, rows, plan, how),
+        "by_similarity": figures.by_similarity(result, how),
+        "histogram": histogram_rows(result.edges, result.histogram).to_dict("records"),
+        "verdict": verdict(result, rows, plan, how),
     }
 
 
 def shown(params: Params, known: Mapping[str, Strategy]) -> tuple[str, ...]:
     """Strategies that are replayed where none is named: all but those that need implicit rewards."""
     names = (*known, MIX) if params.select.mix else tuple(known)
-    return tuple(name for name in names if not needs("rewards", name, known, params.select))
+    rewarded = needing("rewards", names, params.select, known)
+    return tuple(name for name in names if name not in rewarded)
 
 
-def _pilot(settings: Pilot, asked: Request, known: Mapping[str, Strategy]) -> Pilot:
+def _pilot(settings: Pilot, request: Request, known: Mapping[str, Strategy]) -> Pilot:
     """The pilot section as this replay has it.
 
     Raises:
         UserError: nobody of this name can pick a pilot.
     """
-    given = {"prompts": asked.pilot, "by": asked.pilot_by, "round": asked.pilot_round}
+    given = {"prompts": request.pilot, "by": request.pilot_by, "round": request.pilot_round}
     pilot = settings.model_copy(update={key: value for key, value in given.items() if value is not None})
     problem = pilot_problem(pilot.by, known)
     if problem:
@@ -167,12 +169,3 @@ def _with_direction(data: Scored, known: set[str]) -> Scored:
     lost = len(data.responses) - len(kept)
     aside = data.set_aside | ({"no_vector": lost} if lost else {})
     return replace(data, responses=kept.reset_index(drop=True), set_aside=aside)
-
-
-def _histogram(found: Replayed) -> list[dict[str, Any]]:
-    edges = [round(float(edge), 6) for edge in found.edges]
-    return [
-        {"picks": name, "bin": at, "low": edges[at], "high": edges[at + 1], "pairs": int(counts[at])}
-        for name, counts in found.histogram.items()
-        for at in range(BINS)
-    ]

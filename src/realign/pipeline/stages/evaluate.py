@@ -14,7 +14,8 @@ from scipy.special import expit
 from realign.config.params import Embed, Evaluate, Generate, Model
 from realign.evaluation import factors, held_out
 from realign.evaluation.calibration import calibration
-from realign.evaluation.intervals import Figure, Resampling, mean, rate, ratio_of_means
+from realign.evaluation.figures import with_intervals
+from realign.evaluation.intervals import Resampling
 from realign.evaluation.labels import error_by_similarity, strategies
 from realign.evaluation.scorer import Judge, judge
 from realign.models.adapter import RECORD
@@ -41,7 +42,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """What evaluate is told."""
+    """The parameters that evaluate reads."""
 
     seed: int
     generate: Generate = field(metadata={"only": held_out.SAMPLING})
@@ -86,24 +87,9 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     )
     accuracy = measure.accuracy(pairs, inputs.embeddings, how)
     judgements = _judgements(model, tokenizer, inputs, settings, record, measure)
-    # Samples of one prompt are not independent: intervals are over prompts, so each prompt is one value.
-    by_prompt = judgements.assign(tied=judgements["win"] == 0.5).groupby("prompt_id").mean(numeric_only=True)
-    prompt = {name: by_prompt[name].to_numpy(dtype=float) for name in by_prompt.columns}
-    figures: dict[str, Figure | None] = {
-        "win_rate": rate(prompt["win"], how),
-        "win_ties": rate(prompt["tied"], how),
-        "pair_accuracy": rate(margins["correct"].to_numpy(), how),
-        "reward_margin": mean(margins["margin"].to_numpy(), how),
-        "log_ratio_gap": mean(margins["gap"].to_numpy(), how),
-        "kl_nats_per_response": mean(prompt["kl"], how),
-        "kl_nats_per_token": ratio_of_means(prompt["kl"], prompt["policy_tokens"], how),
-        "length_ratio": ratio_of_means(prompt["policy_tokens"], prompt["base_tokens"], how),
-        "quality_base": mean(prompt["base_quality"], how),
-        "quality_policy": mean(prompt["policy_quality"], how),
-    }
     picked = pd.concat([inputs.validated_train, inputs.validated_measure])
     metrics = {
-        "model": {name: figure.as_json() if figure else None for name, figure in figures.items()},
+        "model": with_intervals(judgements, how) | with_intervals(margins, how),
         "strategies": strategies(inputs.labels, picked, how),
         "by_similarity": error_by_similarity(inputs.labels, picked, how),
         "factors": factors.audit(inputs.labels, picked, inputs.responses, inputs.prompts, how),

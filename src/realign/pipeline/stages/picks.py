@@ -1,9 +1,10 @@
-"""picks: what every arm of the equal-budget experiment buys, each distinct pair judged once."""
+"""picks: the pairs that every arm of the equal-budget experiment buys, each distinct pair labeled once."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,12 @@ from realign.evaluation.held_out import better_side
 from realign.labelers import label_pairs, requests
 from realign.labelers.base import OUTCOMES
 from realign.quality import suites
-from realign.selection import MIX, Strategy, choose, pilot, registry
-from realign.selection import sound as teaching
+from realign.selection import Strategy, choose, needing, registry
 from realign.selection.arm_picks import arm_picks, pilot_size, refuse
 from realign.selection.candidates import Candidates, candidates
 from realign.selection.labeled_pairs import LabeledPairs, labeled_pairs
-from realign.selection.tables import as_pairs, known_rewards, single, usable
+from realign.selection.pilot import pilot, pilot_rows
+from realign.selection.tables import as_pairs, known_rewards, single, sound, usable
 from realign.store import ids, schemas
 from realign.store.work import Quarantine, Work
 
@@ -44,7 +45,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """What picks is told."""
+    """The parameters that picks reads."""
 
     seed: int
     embed: Embed
@@ -66,14 +67,14 @@ class Outputs:
 
 
 def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
-    """Decide what each arm buys, and have it judged by the run's labeler.
+    """Decide which pairs each arm buys, and have them labeled by the run's labeler.
 
     The row checks of the pairs gate come before the cut, so that every arm buys as many labels as its
-    budget says, and the annotator's seed is the run's, so that a pair has one verdict whichever arm asks.
-    A pair without a verdict (people abstained, a judge could not be read) was bought and teaches nothing.
+    budget says, and the labeler's seed is the run's, so that a pair has one label whichever arm picks it.
+    A pair without a label (people abstained, a judge could not be read) was bought all the same.
 
     Raises:
-        UserError: a strategy or a budget is impossible, or the labeler cannot judge this data.
+        UserError: a strategy or a budget is impossible, or the labeler cannot label this data.
         LabelsMissing: people's votes, or money for the judge, are missing.
     """
     known = registry(inputs.strategies)
@@ -86,11 +87,11 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         )
         for seed in settings.compare.seeds
     }
-    sound = _sound(next(iter(pools.values())), "train", inputs, settings)
-    lessons_of = _teaching(pools, known, sound, inputs, settings, work)
+    allowed = _sound(next(iter(pools.values())), "train", inputs, settings)
+    pilots = _pilots(pools, known, allowed, inputs, settings, work)
     bought = pd.concat(
         [
-            arm_picks(pool, known, settings.compare, seed, sound, *lessons_of[seed])
+            arm_picks(pool, known, settings.compare, seed, allowed, *pilots[seed])
             for seed, pool in pools.items()
         ],
         ignore_index=True,
@@ -100,74 +101,68 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         "random", measure, known, measure.options, sound=_sound(measure, "holdout", inputs, settings)
     )
     holdout = as_pairs(measure, chance, "holdout", "random")
-    judged = _judged(pd.concat([bought, holdout], ignore_index=True), inputs, settings, work)
-    verdicts = judged[["pair_id", "winner", "p_a", "labeler", "gold"]]
-    merged = bought.merge(verdicts, on="pair_id", validate="many_to_one")
-    silent = ~merged["winner"].isin(OUTCOMES)
+    labeled = _labeled(pd.concat([bought, holdout], ignore_index=True), inputs, settings, work)
+    labels = labeled[["pair_id", "winner", "p_a", "labeler", "gold"]]
+    merged = bought.merge(labels, on="pair_id", validate="many_to_one")
+    known_label = merged["winner"].isin(OUTCOMES)
     print(
-        f"picks: {len(judged)} distinct pairs judged for {len(settings.compare.arms())} arms; {int(silent.sum())} of "
-        f"{len(merged)} arm_picks got no verdict",
+        f"picks: {len(labeled)} distinct pairs labeled for {len(settings.compare.arms())} arms; "
+        f"{int((~known_label).sum())} of {len(merged)} picks got no label",
         file=sys.stderr,
     )
-    answered = holdout.merge(verdicts, on="pair_id")
+    measured = holdout.merge(labels, on="pair_id")
     return Outputs(
-        merged.loc[~silent, schemas.ARM_PICKS.names],
-        better_side(answered[answered["winner"].isin(OUTCOMES)])[schemas.HELD_OUT.names],
+        merged.loc[known_label, schemas.ARM_PICKS.names],
+        better_side(measured[measured["winner"].isin(OUTCOMES)])[schemas.HELD_OUT.names],
     )
 
 
 def _sound(pool: Candidates, purpose: str, inputs: Inputs, settings: Settings) -> np.ndarray:
-    return teaching.sound(pool, purpose, inputs.responses, inputs.prompts, settings.validate)
+    return sound(pool, purpose, inputs.responses, inputs.prompts, settings.validate)
 
 
-def _teaching(
+def _pilots(
     pools: dict[int, Candidates],
     known: dict[str, Strategy],
-    sound: np.ndarray,
+    allowed: np.ndarray,
     inputs: Inputs,
     settings: Settings,
     work: Work,
 ) -> dict[int, tuple[np.ndarray, list[LabeledPairs | None]]]:
-    """By seed, the pairs of the largest budget's pilot, and what the pilot of each budget teaches.
+    """By seed, the pairs of the largest budget's pilot, and the labels of each budget's pilot.
 
-    Nobody is asked where no strategy learns; seeds are asked about together as far as a pilot is drawn by chance.
+    Nothing is labeled where no strategy learns; seeds are labeled together where pilots are drawn by chance.
     """
-    options = settings.compare
-    if not any("labels" in known[name].needs for name in _parts(settings)):
-        return {seed: (np.zeros(0, dtype=int), [None] * len(options.budgets)) for seed in pools}
+    budgets = settings.compare.budgets
+    if not needing("labels", settings.compare.strategies, settings.select, known):
+        return {seed: (np.zeros(0, dtype=int), [None] * len(budgets)) for seed in pools}
+    tables = (inputs.responses, inputs.embeddings)
+    size = pilot_size(max(budgets), settings.compare)
 
-    def taught(pairs: pd.DataFrame, judged: pd.DataFrame) -> LabeledPairs | None:
-        winner = judged.set_index("pair_id")["winner"]
-        return labeled_pairs(pairs.join(winner, on="pair_id"), inputs.responses, inputs.embeddings)
+    def learn(pool: Candidates, pairs: np.ndarray) -> LabeledPairs | None:
+        rows = pilot_rows(pool, pairs, settings.pilot.by)
+        return labeled_pairs(_labeled(rows, inputs, settings, work), *tables)
 
-    def bought(seed: int) -> np.ndarray:
-        def ask(found: np.ndarray) -> LabeledPairs | None:
-            pairs = teaching.pilot_rows(pools[seed], found, settings.pilot.by)
-            return taught(pairs, _judged(pairs, inputs, settings, work))
-
-        return pilot(
-            pools[seed], known, pilot_size(max(options.budgets), options), sound, settings.pilot, ask
-        )
-
-    found = {seed: bought(seed) for seed in pools}
-    pairs = {seed: teaching.pilot_rows(pools[seed], part, settings.pilot.by) for seed, part in found.items()}
-    judged = _judged(pd.concat(list(pairs.values())), inputs, settings, work)
-    sizes = [pilot_size(budget, options) for budget in options.budgets]
-    return {
-        seed: (found[seed], [taught(part.head(size), judged) for size in sizes])
-        for seed, part in pairs.items()
+    picked = {
+        seed: pilot(pool, known, size, allowed, settings.pilot, partial(learn, pool))
+        for seed, pool in pools.items()
     }
+    rows = {seed: pilot_rows(pools[seed], pairs, settings.pilot.by) for seed, pairs in picked.items()}
+    labeled = _labeled(pd.concat(list(rows.values())), inputs, settings, work)
+
+    def learned(seed: int, budget: int) -> LabeledPairs | None:
+        pairs = rows[seed]["pair_id"].head(pilot_size(budget, settings.compare))
+        return labeled_pairs(labeled[labeled["pair_id"].isin(pairs)], *tables)
+
+    return {seed: (picked[seed], [learned(seed, budget) for budget in budgets]) for seed in pools}
 
 
-def _parts(settings: Settings) -> list[str]:
-    names = settings.compare.strategies
-    return [name for name in names if name != MIX] + (list(settings.select.mix) if MIX in names else [])
-
-
-def _judged(pairs: pd.DataFrame, inputs: Inputs, settings: Settings, work: Work) -> pd.DataFrame:
-    told = requests.Known(
+def _labeled(pairs: pd.DataFrame, inputs: Inputs, settings: Settings, work: Work) -> pd.DataFrame:
+    tables = requests.Known(
         inputs.prompts, inputs.responses, inputs.embeddings, inputs.scores, inputs.base, inputs.people,
         inputs.known_pairs,
     )  # fmt: skip
     label = work.of("label")
-    return label_pairs.ask(pairs, told, settings.label, settings.embed, seed=settings.seed, work=label).judged
+    return label_pairs.ask(
+        pairs, tables, settings.label, settings.embed, seed=settings.seed, work=label
+    ).judged

@@ -32,7 +32,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """What pilot is told."""
+    """The parameters that pilot reads."""
 
     seed: int
     embed: Embed
@@ -50,12 +50,12 @@ class Outputs:
 
 
 def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
-    """A pair of each of `pilot.prompts` train prompts, judged by the run's labeler; none costs no time.
+    """A pair of each of `pilot.prompts` train prompts, labeled by the run's labeler; none costs no time.
 
-    Only pairs that the pairs gate would let through are bought, so that none is paid for and then set aside.
+    Only pairs that the pairs gate would let through are labeled, so that none is paid for and then set aside.
 
     Raises:
-        UserError: there are not that many prompts, or the labeler cannot judge this data.
+        UserError: there are not that many prompts, or the labeler cannot label this data.
         LabelsMissing: people's votes, or money for the judge, are missing.
     """
     wanted = settings.pilot.prompts
@@ -63,35 +63,37 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         return Outputs(pd.DataFrame(columns=schemas.PILOT.names))
     from realign.labelers import label_pairs, requests
     from realign.labelers.base import OUTCOMES
-    from realign.selection import pilot, registry
-    from realign.selection import sound as teaching
+    from realign.selection import registry
     from realign.selection.candidates import candidates
     from realign.selection.labeled_pairs import LabeledPairs, labeled_pairs
-    from realign.selection.tables import usable
+    from realign.selection.pilot import pilot, pilot_rows
+    from realign.selection.tables import sound, usable
 
     known = registry(inputs.strategies)
     train, _ = usable(inputs.prompts, inputs.responses, inputs.embeddings, Quarantine())
     pool = candidates(train, inputs.embeddings, settings.seed, settings.select)
-    sound = teaching.sound(pool, "train", inputs.responses, inputs.prompts, settings.validate)
-    there = len(np.unique(pool.prompt[sound]))
+    allowed = sound(pool, "train", inputs.responses, inputs.prompts, settings.validate)
+    there = len(np.unique(pool.prompt[allowed]))
     if wanted >= there:
         raise UserError(
             f"pilot.prompts: {wanted} of {there} train prompts with a sound pair leave none to pick "
-            "from; set it lower, or give more prompts"
+            "from; set it lower, or give more prompts",
+            code="pilot.too_large",
         )
-    told = requests.Known(
+    tables = requests.Known(
         inputs.prompts, inputs.responses, inputs.embeddings, inputs.scores, inputs.base, inputs.people,
         inputs.known_pairs,
     )  # fmt: skip
 
-    def judged(rows: np.ndarray) -> pd.DataFrame:
-        uses, label = teaching.pilot_rows(pool, rows, settings.pilot.by), work.of("label")
-        asked = label_pairs.ask(
-            uses, told, settings.label, settings.embed, seed=settings.seed, work=label
-        ).judged
-        return asked[asked["winner"].isin(OUTCOMES)]
+    def label(pairs: np.ndarray) -> pd.DataFrame:
+        labeled = label_pairs.ask(
+            pilot_rows(pool, pairs, settings.pilot.by), tables, settings.label, settings.embed,
+            seed=settings.seed, work=work.of("label"),
+        ).judged  # fmt: skip
+        return labeled[labeled["winner"].isin(OUTCOMES)]
 
-    def teaches(rows: np.ndarray) -> LabeledPairs | None:
-        return labeled_pairs(judged(rows), inputs.responses, inputs.embeddings)
+    def learn(pairs: np.ndarray) -> LabeledPairs | None:
+        return labeled_pairs(label(pairs), inputs.responses, inputs.embeddings)
 
-    return Outputs(judged(pilot(pool, known, wanted, sound, settings.pilot, teaches))[schemas.PILOT.names])
+    pairs = pilot(pool, known, wanted, allowed, settings.pilot, learn)
+    return Outputs(label(pairs)[schemas.PILOT.names])

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from realign.config.params import Report
+from realign.evaluation.figures import FIGURES
 from realign.report import charts, page, replay_charts
 from realign.store import ids
 from realign.store.work import Work
@@ -15,25 +16,6 @@ from realign.store.work import Work
 _COUNTED = ("prepare", "generate", "select", "validate", "label")
 _GATED = ("generate", "validate", "label", "train")
 _SHOWN = 2
-
-FIGURES = (
-    (
-        "win_rate",
-        "share of held-out prompts on which the aligned policy's answer is better; equal = ½",
-    ),
-    ("win_ties", "share of answers that the judge calls equal"),
-    (
-        "pair_accuracy",
-        "share of held-out pairs on which the implicit reward prefers the better side",
-    ),
-    ("reward_margin", "β · (log-ratio of better - log-ratio of worse), TRL's rewards/margins"),
-    ("log_ratio_gap", "the same without β, in nats"),
-    ("kl_nats_per_response", "KL(aligned ‖ base) on the aligned policy's own answers"),
-    ("kl_nats_per_token", "the same per token"),
-    ("length_ratio", "mean tokens of aligned answers / of base answers"),
-    ("quality_base", "mean quality of the base's answers, in the judge's units"),
-    ("quality_policy", "mean quality of the aligned policy's answers"),
-)
 
 
 @dataclass(frozen=True)
@@ -100,7 +82,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         "title": settings.report.title,
         "strategy": settings.strategy,
         "metrics": metrics,
-        "figures": FIGURES,
+        "figures": [(name, one.meaning) for name, one in FIGURES.items() if name in metrics["model"]],
         "stages": _stages(inputs),
         "charts": {
             "similarity": charts.similarity(inputs.plot_similarity),

@@ -49,9 +49,9 @@ def test_figures_are_the_means_over_seeds_of_what_each_run_gives():
     answers, margins, picks = (of(table, "other1", 80) for table in tables())
     figures = arm(result(), "other1", 80)
     assert figures["pair_accuracy"]["value"] == pytest.approx(margins["correct"].mean(), abs=1e-6)
-    assert figures["margin"]["value"] == pytest.approx(margins["margin"].mean(), abs=1e-6)
+    assert figures["reward_margin"]["value"] == pytest.approx(margins["margin"].mean(), abs=1e-6)
     assert figures["win_rate"]["value"] == pytest.approx(answers["win"].mean(), abs=1e-6)
-    assert figures["kl"]["value"] == pytest.approx(answers["kl"].mean(), abs=1e-6)
+    assert figures["kl_nats_per_response"]["value"] == pytest.approx(answers["kl"].mean(), abs=1e-6)
     by_seed = margins.groupby("seed")["correct"].mean()
     assert figures["pair_accuracy"]["seeds"] == pytest.approx(by_seed.tolist(), abs=1e-6)
     assert figures["pair_accuracy"]["spread"] == pytest.approx(by_seed.std(), abs=1e-6)
@@ -106,7 +106,7 @@ def test_p_values_are_corrected_over_all_strategies_and_budgets():
     smallest = min(figures, key=lambda figure: figure["p"])
     assert len(figures) == 6
     assert smallest["p_holm"] == pytest.approx(min(1, 6 * smallest["p"]), abs=1e-5)
-    assert "p_holm" not in result()["differences"][0]["figures"]["margin"]
+    assert "p_holm" not in result()["differences"][0]["figures"]["reward_margin"]
 
 
 def test_nothing_is_said_to_be_better_where_all_are_alike():

@@ -53,14 +53,13 @@ def test_label_error_is_disagreement_on_pairs_that_neither_ties():
         errors.append(said[least])
         ties.append(data.score[least[0]] == data.score[least[1]])
         every.append([said[p] for p in pairs if said[p] is not None])
-    above, below = figures.columns(found, "easy", "label_error")
+    error = found.sums["easy"]["label_error"]
     counted = [e for e in errors if e is not None]
-    assert (above.sum(), below.sum()) == (sum(counted), len(counted))
-    above, below = figures.columns(found, "easy", "ties")
-    assert (above.sum(), below.sum()) == (sum(ties), 30)
-    above, below = figures.columns(found, "random", "label_error")
+    assert (error.above.sum(), error.below.sum()) == (sum(counted), len(counted))
+    tied = found.sums["easy"]["ties"]
+    assert (tied.above.sum(), tied.below.sum()) == (sum(ties), 30)
     mine = sum(sum(e) / 6 for e in every) / sum(len(e) / 6 for e in every)
-    assert above.sum() / below.sum() == pytest.approx(mine)
+    assert found.sums["random"]["label_error"].value == pytest.approx(mine)
 
 
 def test_without_a_second_annotator_the_error_is_bradley_terrys():
@@ -70,8 +69,8 @@ def test_without_a_second_annotator_the_error_is_bradley_terrys():
     )
     assert found.criteria == ("temperature 0.5", "temperature 2")
     gap = np.abs(data.quality.to_numpy()[found.whole.first] - data.quality.to_numpy()[found.whole.second])
-    np.testing.assert_allclose(found.facts.errors["temperature 2"], 1 / (1 + np.exp(gap / 2)))
-    low, high = (found.sums["easy"].above[c].sum() for c in found.criteria)
+    np.testing.assert_allclose(found.terms["temperature 2"].above, 1 / (1 + np.exp(gap / 2)))
+    low, high = (found.sums["easy"][key].value for key in ("label_error", "temperature 2"))
     assert low < high
 
 
@@ -79,12 +78,12 @@ def test_a_pilot_is_paid_for_and_stays_out_of_what_is_measured():
     data, vectors = scored()
     found = replay(data, vectors, plan("margin", "easy", draws=4), KNOWN)
     assert found.labels == {"random": 200, "margin": 200, "easy": 200}
-    measured = figures.columns(found, "margin", "ties")[1]
+    measured = found.sums["margin"]["ties"].below
     assert measured.sum() == 4 * 140
-    assert (figures.columns(found, "easy", "ties")[1] == measured).all()
+    assert (found.sums["easy"]["ties"].below == measured).all()
     limited = replay(data, vectors, plan("margin", "easy", draws=4, budget=100), KNOWN)
     assert limited.labels == {"random": 100, "margin": 100, "easy": 100}
-    assert figures.columns(limited, "margin", "ties")[1].sum() == 4 * 40
+    assert limited.sums["margin"]["ties"].below.sum() == 4 * 40
 
 
 def test_a_pilot_picked_by_a_strategy_is_measured_with_the_rest_and_errs_less():
@@ -96,20 +95,17 @@ def test_a_pilot_picked_by_a_strategy_is_measured_with_the_rest_and_errs_less():
     )
     assert found.labels == before.labels
     for name in found.sums:
-        assert figures.columns(found, name, "ties")[1].sum() == pytest.approx(3 * 200)
-        both = [figures.columns(found, name, key)[0] for key in ("label_error", "label_error_all")]
+        assert found.sums[name]["ties"].below.sum() == pytest.approx(3 * 200)
+        both = [found.sums[name][key].above for key in ("label_error", "label_error_all")]
         np.testing.assert_allclose(*both)
-    error, chance = (
-        np.divide(*(c.sum() for c in figures.columns(f, "margin", "label_error_all")))
-        for f in (found, before)
-    )
+    error, chance = (f.sums["margin"]["label_error_all"].value for f in (found, before))
     assert error < 0.85 * chance
 
 
 def test_what_is_learned_is_found_and_holds_on_prompts_it_never_saw():
     data, vectors = scored(signal=1.5)
     found = replay(data, vectors, plan("margin", "uncertainty", "easy"), KNOWN)
-    error = {n: np.divide(*(c.sum() for c in figures.columns(found, n, "label_error"))) for n in found.sums}
+    error = {name: sums["label_error"].value for name, sums in found.sums.items()}
     assert error["margin"] < 0.75 * error["random"] < 0.75 * 0.85 * error["uncertainty"]
 
 
@@ -139,10 +135,10 @@ def test_nothing_is_learned_from_noise():
 def test_so_many_responses_are_sampled_and_no_more():
     data, vectors = scored(prompts=40, k=6)
     found = replay(data, vectors, plan("easy", "hard", k=2, draws=2), KNOWN)
-    easy, hard = (figures.columns(found, n, "similarity")[0] for n in ("easy", "hard"))
+    easy, hard = (found.sums[n]["similarity"].above for n in ("easy", "hard"))
     np.testing.assert_allclose(easy, hard)  # of two responses there is one pair
     more = replay(data, vectors, plan("easy", k=2, draws=12), KNOWN)
-    assert len(np.unique(np.round(figures.columns(more, "easy", "similarity")[0] / 12, 6))) == 40
+    assert len(np.unique(np.round(more.sums["easy"]["similarity"].above / 12, 6))) == 40
 
 
 def test_the_same_request_gives_the_same_figures_whatever_the_order_of_rows():
