@@ -100,7 +100,8 @@ def check_comparison(root: Path, found: Params) -> None:
     from realign.store.artifacts import ARTIFACTS
 
     known = registry(root / ARTIFACTS["strategies"].path)
-    refuse(found.compare, found.select, found.pilot, found.rewards, known, _train_prompts(root))
+    rewards = found.rewards.reward != "none"
+    refuse(found.compare, found.select, found.pilot, rewards, known, _train_prompts(root))
 
 
 def _train_prompts(root: Path) -> int | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from realign.config.params import Arm, Compare, Pilot, Rewards, Select
+from realign.config.params import Arm, Compare, Pilot, Select
 from realign.errors import UserError, listing
 from realign.models.reward_head import FEWEST
 from realign.selection.candidates import Candidates
@@ -30,7 +30,7 @@ def refuse(
     options: Compare,
     select: Select,
     pilot: Pilot,
-    rewards: Rewards | None,
+    rewards: bool,
     known: Mapping[str, Strategy],
     prompts: int | None,
 ) -> None:
@@ -40,7 +40,7 @@ def refuse(
         options: the compare section.
         select: the select section.
         pilot: the pilot section.
-        rewards: the rewards section; None where the rewards are there already, or found missing when read.
+        rewards: whether rewards of responses are computed.
         known: strategies by name.
         prompts: train prompts that there are, where that is known.
 
@@ -56,7 +56,7 @@ def refuse(
     except UserError as error:
         problems.append(str(error))
     there = [known[name] for name in names if name in known]
-    problems += unrewarded(there, rewards) if rewards else []
+    problems += unrewarded(there, rewards)
     learners = [s.name for s in there if "labels" in s.needs]
     smallest = min(options.budgets)
     if learners and pilot_size(smallest, options) < FEWEST:

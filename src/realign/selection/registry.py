@@ -165,15 +165,15 @@ def refuse(
     problem = pilot_problem(pilot.by, known) if learners else None
     if problem:
         problems.append(f"pilot.by: {problem}")
-    problems += unrewarded(wanted, rewards)
+    problems += unrewarded(wanted, rewards.reward != "none")
     if problems:
         raise UserError(listing("params.yaml names strategies that cannot run:", problems))
 
 
-def unrewarded(wanted: Iterable[Strategy], rewards: Rewards) -> list[str]:
+def unrewarded(wanted: Iterable[Strategy], computed: bool) -> list[str]:
     """What speaks against these strategies where nobody computes the rewards that they pick by: a sentence or none."""
     names = [s.name for s in wanted if "rewards" in s.needs]
-    if not names or rewards.reward != "none":
+    if computed or not names:
         return []
     return [
         f"{', '.join(names)}: picks by the policy's own reward of each response; set rewards.reward to base or "

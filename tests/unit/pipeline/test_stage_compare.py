@@ -111,6 +111,7 @@ def test_what_cannot_be_bought_is_said_at_once(tables, tmp_path):
     for words in (
         "'esay'",
         "margin: learns nothing from fewer than 10 labels",
+        "implicit_margin: picks by the policy's own reward of each response; set rewards.reward",
         "500: there",
     ):
         assert words in str(told.value)

@@ -79,8 +79,9 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     """
     known = registry(inputs.strategies)
     train, held_out = usable(inputs.prompts, inputs.responses, inputs.embeddings, Quarantine())
-    refuse(settings.compare, settings.select, settings.pilot, None, known, train["prompt_id"].nunique())
     rewards = known_rewards(inputs.rewards)
+    there = train["prompt_id"].nunique()
+    refuse(settings.compare, settings.select, settings.pilot, rewards is not None, known, there)
     pools = {
         seed: candidates(
             train, inputs.embeddings, ids.arm_seed(settings.seed, seed), settings.select, rewards=rewards
