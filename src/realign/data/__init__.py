@@ -1,1 +1,1 @@
-"""Raw data: readers of every shape, text features, preferences, export."""
+"""Raw data and its shapes, known pairs, text features, preferences, export."""

@@ -26,12 +26,14 @@ def write(root: Path, format_: str, path: Path) -> int:
         Number of rows written.
 
     Raises:
-        UserError: unknown format, the file exists, or the run has not come so far.
+        UserError: the format is unknown, the file exists, or no run has come that far.
     """
     if format_ not in FORMATS:
-        raise UserError(f"--to {format_!r} is unknown; there are {', '.join(FORMATS)}")
+        raise UserError(
+            f"--to {format_!r} is unknown; there are {', '.join(FORMATS)}", code="export.unknown_format"
+        )
     if path.exists():
-        raise UserError(f"{path} exists already. Name another file, or remove it")
+        raise UserError(f"{path} exists already. Name another file, or remove it", code="export.file_exists")
     rows = list(FORMATS[format_](root))
     if format_ == "alpaca-eval":
         write_text(path, json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
@@ -64,8 +66,8 @@ def _jsonl(root: Path) -> Iterator[dict[str, Any]]:
 
 def _alpaca_eval(root: Path) -> Iterator[dict[str, Any]]:
     """AlpacaEval's model outputs: the aligned policy's first answer to each held-out prompt."""
-    judged = _table(root, "judgements")
-    rows = judged[judged["sample"] == 0].merge(_table(root, "prompts"), on="prompt_id")
+    answers = _table(root, "judgements")
+    rows = answers[answers["sample"] == 0].merge(_table(root, "prompts"), on="prompt_id")
     for row in rows.itertuples():
         turns = load_messages(str(row.messages))
         whole = (

@@ -1,4 +1,4 @@
-"""Pairs whose answer is known: JSON lines {prompt: text or messages, response_a, response_b, label: a|b|tie}."""
+"""Pairs whose label is known: JSON lines {prompt: text or messages, response_a, response_b, label: a|b|tie}."""
 
 from __future__ import annotations
 
@@ -26,16 +26,18 @@ _SWAPPED = {"a": "b", "b": "a", "tie": "tie"}
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Read known pairs in our own shown order, whatever the file's: COLUMNS, all text, by pair id.
+    """Read known pairs, sorted by pair id, each in the order in which labelers see it. Columns: COLUMNS, all text.
 
-    Texts are taken as the prepare stage takes them: responses without blanks at their ends.
+    Responses lose the blanks at their ends, as in prepare.
 
     Raises:
-        UserError: the file is absent or empty, a line is not as above, its responses are the same, or
-            its pair stands there before; all such lines are listed.
+        UserError: the file is missing or empty, a line is not as above, its two responses are the same, or its
+            pair is in an earlier line; all such lines are listed.
     """
     if not path.is_file():
-        raise UserError(f"{path} is not there. It must hold one JSON object a line: {_FIELDS}")
+        raise UserError(
+            f"{path} is not there. It must hold one JSON object a line: {_FIELDS}", code="known_pairs.no_file"
+        )
     rows: dict[str, tuple[str, ...]] = {}
     places: dict[str, str] = {}
     problems = []
@@ -50,8 +52,8 @@ def read(path: Path) -> pd.DataFrame:
         else:
             rows[row[0]], places[row[0]] = row, place
     if problems:
-        head = f"{path}: {len(problems)} line(s) are no known pair. Each must be {_FIELDS}:"
-        raise UserError(listing(head, problems))
+        head = f"{path}: {len(problems)} line(s) cannot be used. Each must be {_FIELDS}:"
+        raise UserError(listing(head, problems), code="known_pairs.bad_lines")
     return _frame([rows[pair] for pair in sorted(rows)])
 
 

@@ -22,12 +22,13 @@ def from_file(path: Path) -> Iterator[Raw]:
     """Rows of a JSON lines file; a line that cannot be read comes as a BadRow.
 
     Raises:
-        UserError: the file is absent, empty, or not what its ending says.
+        UserError: the file is missing, empty, or not what its ending says.
     """
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "is not there"
         raise UserError(
-            f"{path} {what}. Put the file in its place, or name another (a run's: prepare.path in params.yaml)"
+            f"{path} {what}. Put the file there, or name another (for a run: prepare.path in params.yaml)",
+            code="raw.no_file",
         )
     empty = True
     try:
@@ -37,16 +38,19 @@ def from_file(path: Path) -> Iterator[Raw]:
                     empty = False
                     yield f"{path.name} line {number}", _parse(line.removeprefix(b"\xef\xbb\xbf"))
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} cannot be read ({error}). Is it complete, and is .gz a gzip file?") from None
+        raise UserError(
+            f"{path} cannot be read ({error}). Is it complete, and is it gzip if its name ends with .gz?",
+            code="raw.unreadable",
+        ) from None
     if empty:
-        raise UserError(f"{path} is empty. It must hold one JSON object a line")
+        raise UserError(f"{path} is empty. It must hold one JSON object a line", code="raw.empty")
 
 
 def from_hub(source: HubDataset) -> Iterator[Raw]:
     """Rows of a hub data set, by name and revision.
 
     Raises:
-        UserError: it is unknown, or not in the local cache while the hub is switched off.
+        UserError: it does not exist, or is not in the local cache while the hub is switched off.
     """
     from datasets import load_dataset
 
@@ -56,7 +60,8 @@ def from_hub(source: HubDataset) -> Iterator[Raw]:
     except (ValueError, OSError) as error:
         words = str(error).strip().splitlines()[0]
         raise UserError(
-            f"prepare.hub: split {source.split!r} of {source.name!r} cannot be read: {words}"
+            f"prepare.hub: split {source.split!r} of {source.name!r} cannot be read: {words}",
+            code="raw.hub_unreadable",
         ) from None
     for number, row in enumerate(rows):
         yield f"{source.name} row {number}", row

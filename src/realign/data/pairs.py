@@ -21,7 +21,7 @@ def with_texts(pairs: pd.DataFrame, prompts: pd.DataFrame, responses: pd.DataFra
 
 
 def as_preferences(labels: pd.DataFrame, texts: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame:
-    """Labeled pairs as the preferences table; ties, and pairs of which both are bad, stay out.
+    """Labeled pairs as the preferences table, without ties and pairs whose responses are both bad.
 
     Args:
         labels: columns pair_id, prompt_id, response_a, response_b, similarity, winner, p_a, labeler.

@@ -1,4 +1,4 @@
-"""Text of data and models, made fit to be shown to a person."""
+"""Text of data and models, made safe to show to a person."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 
 _EXCERPT = 1200
 
-# Openings of a refusal, in English; a share of them is normal, a flood means a broken generation.
+# How a refusal begins, in English.
 REFUSAL = re.compile(
     r"^\W*(?:(?:i['’]?m |i am )?sorry\b|i (?:can ?not|can['’]?t|won['’]?t|am unable|am not able)\b|as an ai\b"
     r"|unfortunately,? i\b)",
@@ -16,7 +16,7 @@ REFUSAL = re.compile(
 
 
 class _Marks(dict[int, str]):
-    """For `str.translate`: characters that are not seen, but act, as their code."""
+    """For `str.translate`: invisible characters that have an effect, as their code."""
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
@@ -29,7 +29,7 @@ _MARKS = _Marks()
 
 
 def seen(text: str) -> str:
-    """Control, direction and zero-width characters as their code; a Windows line end is a line end."""
+    """The text with control, direction and zero-width characters as their code, and with Unix line ends."""
     return text.replace("\r\n", "\n").translate(_MARKS)
 
 

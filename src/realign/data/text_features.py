@@ -26,18 +26,18 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-def _share(text: str, wanted: Callable[[list[str]], int]) -> float:
-    found = words(text)
-    return wanted(found) / len(found) if found else 0.0
+def _per_word(text: str, count: Callable[[list[str]], int]) -> float:
+    tokens = words(text)
+    return count(tokens) / len(tokens) if tokens else 0.0
 
 
 def _readability(text: str) -> float:
     """Automated Readability Index (Senter and Smith 1967): the school year that can read it."""
-    found = words(text)
-    if not found:
+    tokens = words(text)
+    if not tokens:
         return 0.0
     sentences = max(1, len(_SENTENCE.findall(text)))
-    return 4.71 * sum(map(len, found)) / len(found) + 0.5 * len(found) / sentences - 21.43
+    return 4.71 * sum(map(len, tokens)) / len(tokens) + 0.5 * len(tokens) / sentences - 21.43
 
 
 TEXT_FEATURES: Mapping[str, Callable[[str], float]] = {
@@ -53,19 +53,19 @@ TEXT_FEATURES: Mapping[str, Callable[[str], float]] = {
     "hedges": lambda text: len(_HEDGE.findall(text)),
     "says I": lambda text: sum(word in ("i", "me", "my") for word in words(text)),
     "says you": lambda text: sum(word in ("you", "your") for word in words(text)),
-    "distinct words": lambda text: _share(text, lambda found: len(set(found))),
-    "letters a word": lambda text: _share(text, lambda found: sum(map(len, found))),
+    "distinct words": lambda text: _per_word(text, lambda tokens: len(set(tokens))),
+    "letters a word": lambda text: _per_word(text, lambda tokens: sum(map(len, tokens))),
     "reading level": _readability,
 }
-"""A number for a text; more of the property is larger. Length has a place of its own (tokens) and is not here."""
+"""Each gives a text a number, larger for more of the property. Length, in tokens, is a feature elsewhere."""
 
 
 def text_features(texts: Iterable[str]) -> np.ndarray:
-    """sign(x) ln(1 + |x|) of every property x: counts have long tails. Shape (n, len(TEXT_FEATURES))."""
+    """sign(x) ln(1 + |x|) of every feature x, because counts have long tails. Shape (n, len(TEXT_FEATURES))."""
     return np.array([_logs(text) for text in texts], dtype=float).reshape(-1, len(TEXT_FEATURES))
 
 
 @functools.cache
 def _logs(text: str) -> tuple[float, ...]:
-    found = np.array([count(text) for count in TEXT_FEATURES.values()], dtype=float)
-    return tuple(np.sign(found) * np.log1p(np.abs(found)))
+    values = np.array([feature(text) for feature in TEXT_FEATURES.values()], dtype=float)
+    return tuple(np.sign(values) * np.log1p(np.abs(values)))

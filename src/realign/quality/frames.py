@@ -1,4 +1,4 @@
-"""The columns that the suites look at, computed from the tables."""
+"""The columns that the suites check, computed from the tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from realign.data.text import REFUSAL
 
 
 def responses(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns for the responses suite; blanks are no refusals."""
+    """Columns for the responses suite."""
     return pd.DataFrame(
         {
             "response_id": frame["response_id"],
@@ -48,7 +48,7 @@ def pairs(frame: pd.DataFrame, responses: pd.DataFrame, prompts: pd.DataFrame) -
 
 
 def preferences(frame: pd.DataFrame, validated: pd.DataFrame, prompts: pd.DataFrame) -> pd.DataFrame:
-    """Columns for the preferences suite. `longer_wins` is 0.5 where both are of one length."""
+    """Columns for the preferences suite. `longer_wins` is 0.5 where both are equally long."""
     held_out = set(prompts.loc[prompts["split"] == "eval", "prompt_id"])
     longer = np.sign(frame["chosen_tokens"] - frame["rejected_tokens"])
     return pd.DataFrame(
@@ -65,7 +65,7 @@ def preferences(frame: pd.DataFrame, validated: pd.DataFrame, prompts: pd.DataFr
 
 
 def overlap(one: str, other: str) -> float:
-    """Jaccard similarity of the two sets of words with their places' neighbours (word bigrams)."""
+    """Jaccard similarity of the sets of word bigrams of two texts."""
     left, right = _bigrams(one), _bigrams(other)
     union = len(left | right)
     return len(left & right) / union if union else 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,14 +22,14 @@ class Check:
     """One expectation and what its failure means.
 
     Attributes:
-        reason: short code; for row checks the quarantine's reason.
+        reason: short code; of a row check the quarantine's reason.
         expectation: a Great Expectations expectation.
-        mend: what a person can do about it.
+        fix: what a person can do about it.
     """
 
     reason: str
     expectation: Any
-    mend: str
+    fix: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,86 +52,85 @@ class Suite:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a gate found.
+class GateResult:
+    """What a gate measured on a table that it let through.
 
     Attributes:
-        failed: per row check, the keys of failing rows, first reason only.
-        summary: success and figure per expectation; the same content gives the same bytes.
+        failed: the rows to set aside: the first reason of each, by key.
+        summary: success and figure of each expectation; the same content gives the same bytes.
     """
 
     failed: dict[str, str]
     summary: Json
 
 
-def check(frame: pd.DataFrame, suite: Suite, binding: pd.Series, work: Work, docs: bool = True) -> Verdict:
-    """Run a suite; Data Docs are rebuilt, whatever the outcome.
+@dataclass(frozen=True)
+class _Result:
+    """A check, Great Expectations' result of it, and the keys of the rows that failed."""
+
+    level: str
+    check: Check
+    result: Json
+    failing: list[str]
+    rows: int
+
+
+def check(frame: pd.DataFrame, suite: Suite, binding: pd.Series, work: Work, docs: bool = True) -> GateResult:
+    """Run a suite, and rebuild Data Docs whatever its outcome.
 
     Args:
         frame: the table with the columns that the suite names; `suite.key` is unique.
         suite: the checks.
-        binding: boolean, which rows the table checks speak of (audit picks cannot stop a run).
+        binding: boolean, the rows that table checks count: audit picks cannot stop a run.
         work: where stores, failure reports and docs go.
-        docs: False keeps no stores and builds no Data Docs, for gates that stand side by side.
+        docs: False keeps no stores and builds no Data Docs, for gates that run at the same time.
 
     Raises:
-        ValidationFailed: a table check failed; names expectation, figure, first rows and the mend.
+        ValidationFailed: a table check failed; names expectation, figure, first rows and the fix.
     """
     context = _context(work if docs else None)
-    failed: dict[str, str] = {}
-    summary: list[Json] = []
-    broken: list[str] = []
-
-    def look(
-        level: str, checks: Sequence[Check], table: pd.DataFrame
-    ) -> Iterator[tuple[Check, Json, list[str]]]:
-        results = _validate(context, f"{suite.name}-{level}", table, suite, checks) if checks else []
-        for one, result in zip(checks, results, strict=True):
-            bad = _bad(result, suite)
-            summary.append(_line(level, one, result, len(bad)))
-            yield one, result, bad
-
-    for one, _, bad in look("rows", suite.rows, frame):
-        failed |= {key: one.reason for key in bad if key not in failed}
-    binds = binding.to_numpy()
-    left = frame[binds & ~frame[suite.key].isin(list(failed)).to_numpy()]
-    for level, checks, table in (("whole", suite.whole, frame[binds]), ("rest", suite.rest, left)):
-        for one, result, bad in look(level, checks, table):
-            if not result["success"]:
-                broken.append(_sentence(one, result, table, bad))
+    counted = frame[binding.to_numpy()]
+    rows = _results(context, suite, "rows", frame)
+    failed = _first_reasons(rows)
+    left = counted[~counted[suite.key].isin(list(failed))]
+    table = [*_results(context, suite, "whole", counted), *_results(context, suite, "rest", left)]
+    broken = [one for one in table if not one.result["success"]]
     if docs:
         _publish(context, work)
-    content = {
+    summary = {
         "gate": suite.name,
         "success": not broken,
         "rows": len(frame),
-        "expectations": summary,
+        "expectations": [_line(one) for one in (*rows, *table)],
     }
+    report = work.failures() / f"{suite.name}.json"
     if broken:
-        report = work.failures() / f"{suite.name}.json"
-        artifacts.write_json(report, content | {"failed_rows": dict(sorted(failed.items()))})
-        reasons = pd.Series(failed, dtype="str").value_counts()
-        if len(reasons):
-            aside = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
-            broken.append(f"set aside before: {aside}")
+        artifacts.write_json(report, summary | {"failed_rows": dict(sorted(failed.items()))})
         place = report.relative_to(work.failures().parent.parent)
-        raise ValidationFailed(listing(f"the {suite.name} gate refused the table (report: {place}):", broken))
-    (work.failures() / f"{suite.name}.json").unlink(missing_ok=True)
-    return Verdict(failed, content)
+        head = f"the {suite.name} gate refused the table (report: {place}):"
+        raise ValidationFailed(
+            listing(head, [*map(_sentence, broken), *_set_aside(failed)]), code=f"gate.{suite.name}"
+        )
+    report.unlink(missing_ok=True)
+    return GateResult(failed, summary)
 
 
 def failing(frame: pd.DataFrame, suite: Suite) -> dict[str, str]:
-    """The row checks alone, of pairs that nobody picked yet: the first reason of each row that fails, by its key."""
-    results = _validate(_context(None), f"{suite.name}-rows", frame, suite, suite.rows)
+    """The row checks alone, for pairs that may still be picked: the first reason of each failing row, by its key."""
+    return _first_reasons(_results(_context(None), suite, "rows", frame))
+
+
+def _first_reasons(results: Sequence[_Result]) -> dict[str, str]:
     failed: dict[str, str] = {}
-    for one, result in zip(suite.rows, results, strict=True):
-        failed |= {key: one.reason for key in _bad(result, suite) if key not in failed}
+    for one in results:
+        failed |= {key: one.check.reason for key in one.failing if key not in failed}
     return failed
 
 
-def _bad(result: Json, suite: Suite) -> list[str]:
-    """The keys of the rows that failed an expectation."""
-    return [str(row[suite.key]) for row in result["result"].get("unexpected_index_list") or []]
+def _set_aside(failed: dict[str, str]) -> list[str]:
+    counts = pd.Series(failed, dtype="str").value_counts()
+    words = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
+    return [f"set aside before: {words}"] if words else []
 
 
 def _context(work: Work | None) -> Any:
@@ -146,11 +145,14 @@ def _context(work: Work | None) -> Any:
     return context
 
 
-def _validate(
-    context: Any, name: str, frame: pd.DataFrame, suite: Suite, checks: Sequence[Check]
-) -> list[Json]:
+def _results(context: Any, suite: Suite, level: str, frame: pd.DataFrame) -> list[_Result]:
+    """Validate a table with the checks of one level, in their order."""
     import great_expectations as gx
 
+    checks: Sequence[Check] = getattr(suite, level)
+    if not checks:
+        return []
+    name = f"{suite.name}-{level}"
     asset = context.data_sources.add_or_update_pandas(name).add_dataframe_asset(suite.name)
     expectations = context.suites.add_or_update(gx.ExpectationSuite(name))
     for one in checks:
@@ -172,26 +174,17 @@ def _validate(
         )
     )
     run = checkpoint.run(batch_parameters={"dataframe": frame})
-    by_type = {
-        _identity(r["expectation_config"]): r
-        for r in next(iter(run.run_results.values())).to_json_dict()["results"]
+    results = next(iter(run.run_results.values())).to_json_dict()["results"]
+    # Great Expectations gives them in an order of its own.
+    by_words = {
+        _words(r["expectation_config"]["type"], r["expectation_config"]["kwargs"]): r for r in results
     }
-    return [
-        by_type[
-            _identity(
-                {
-                    "type": one.expectation.expectation_type,
-                    "kwargs": one.expectation.configuration.kwargs,
-                }
-            )
-        ]
-        for one in checks
-    ]
-
-
-def _identity(config: Json) -> str:
-    kwargs = {k: v for k, v in config["kwargs"].items() if k != "batch_id" and v is not None}
-    return f"{config['type']} {sorted(kwargs.items(), key=lambda item: item[0])}"
+    found = []
+    for one in checks:
+        result = by_words[_described(one)]
+        rows = result["result"].get("unexpected_index_list") or []
+        found.append(_Result(level, one, result, [str(row[suite.key]) for row in rows], len(frame)))
+    return found
 
 
 def _publish(context: Any, work: Work) -> None:
@@ -200,28 +193,32 @@ def _publish(context: Any, work: Work) -> None:
     shutil.copytree(site, work.docs(), dirs_exist_ok=True)
 
 
-def _line(level: str, one: Check, result: Json, bad: int) -> Json:
-    observed = result["result"].get("observed_value")
+def _line(one: _Result) -> Json:
+    observed = one.result["result"].get("observed_value")
     return {
-        "level": level,
-        "reason": one.reason,
-        "expectation": _words(one),
-        "success": bool(result["success"]),
-        "failing_rows": bad,
+        "level": one.level,
+        "reason": one.check.reason,
+        "expectation": _described(one.check),
+        "success": bool(one.result["success"]),
+        "failing_rows": len(one.failing),
         "observed": round(float(observed), 6) if isinstance(observed, int | float) else observed,
     }
 
 
-def _words(one: Check) -> str:
-    kwargs = {
-        k: v for k, v in one.expectation.configuration.kwargs.items() if v is not None and k != "batch_id"
-    }
-    return f"{one.expectation.expectation_type}({', '.join(f'{k}={v!r}' for k, v in sorted(kwargs.items()))})"
+def _described(check: Check) -> str:
+    return _words(check.expectation.expectation_type, check.expectation.configuration.kwargs)
 
 
-def _sentence(one: Check, result: Json, table: pd.DataFrame, bad: Sequence[str]) -> str:
-    observed = result["result"].get("observed_value")
-    trouble = (result.get("exception_info") or {}).get("exception_message")
-    figure = f"{len(bad)} of {len(table)} rows" if bad else f"found {observed}"
-    rows = f"; first rows: {', '.join(bad[:_SHOWN])}" if bad else ""
-    return f"{one.reason}: {_words(one)}: {trouble or figure}{rows}. {one.mend}"
+def _words(kind: str, arguments: Json) -> str:
+    given = sorted(
+        (key, value) for key, value in arguments.items() if key != "batch_id" and value is not None
+    )
+    return f"{kind}({', '.join(f'{key}={value!r}' for key, value in given)})"
+
+
+def _sentence(one: _Result) -> str:
+    observed = one.result["result"].get("observed_value")
+    trouble = (one.result.get("exception_info") or {}).get("exception_message")
+    figure = f"{len(one.failing)} of {one.rows} rows" if one.failing else f"found {observed}"
+    rows = f"; first rows: {', '.join(one.failing[:_SHOWN])}" if one.failing else ""
+    return f"{one.check.reason}: {_described(one.check)}: {trouble or figure}{rows}. {one.check.fix}"

@@ -24,12 +24,12 @@ def responses(limits: Validate, rows_in: int) -> Suite:
             Check(
                 "repeated_id",
                 gxe.ExpectColumnValuesToBeUnique(column="response_id"),
-                "An id stands twice: run generate again from clean.",
+                "An id occurs twice: run generate again from clean.",
             ),
         ],
         rows=[
-            Check("blank", gxe.ExpectColumnValuesToMatchRegex(column="text", regex=r"\S"), ""),
-            Check("no_tokens", gxe.ExpectColumnValuesToBeBetween(column="tokens", min_value=1), ""),
+            Check("blank", gxe.ExpectColumnValuesToMatchRegex(column="text", regex=r"\S")),
+            Check("no_tokens", gxe.ExpectColumnValuesToBeBetween(column="tokens", min_value=1)),
         ],
         rest=[
             Check(
@@ -45,7 +45,7 @@ def responses(limits: Validate, rows_in: int) -> Suite:
             Check(
                 "refusals",
                 gxe.ExpectColumnMeanToBeBetween(column="refusal", max_value=limits.max_share_refusals),
-                "Look at the responses; if so many refusals are right, raise validate.max_share_refusals.",
+                "Read some responses; if the refusals are justified, raise validate.max_share_refusals.",
             ),
         ],
     )
@@ -62,47 +62,43 @@ def pairs(limits: Validate, rows_in: int) -> Suite:
             Check(
                 "repeated_pair",
                 gxe.ExpectCompoundColumnsToBeUnique(column_list=["purpose", "pair_id"]),
-                "A pair stands twice and would be paid twice: run select again.",
+                "A pair occurs twice and would be paid for twice: run select again.",
             ),
             Check(
                 "unknown_response",
                 gxe.ExpectColumnValuesToBeInSet(column="known", value_set=[1]),
-                "These pairs name responses that the responses table does not hold: run select again.",
+                "These pairs name responses that are not in the responses table: run select again.",
             ),
             Check(
                 "leak",
                 gxe.ExpectColumnValuesToBeInSet(column="leaks", value_set=[0]),
-                "These prompts begin like prompts of the other split, so the evaluation would know its answers: "
+                "These prompts begin like prompts of the other split, so the model would be tested on what it learned: "
                 "run prepare again.",
             ),
         ],
         rows=[
-            Check("blank", gxe.ExpectColumnValuesToMatchRegex(column="text_a", regex=r"\S"), ""),
-            Check("blank", gxe.ExpectColumnValuesToMatchRegex(column="text_b", regex=r"\S"), ""),
+            Check("blank", gxe.ExpectColumnValuesToMatchRegex(column="text_a", regex=r"\S")),
+            Check("blank", gxe.ExpectColumnValuesToMatchRegex(column="text_b", regex=r"\S")),
             Check(
                 "same_text",
                 gxe.ExpectSelectColumnValuesToBeUniqueWithinRecord(column_list=["text_a", "text_b"]),
-                "",
             ),
-            Check("no_similarity", gxe.ExpectColumnValuesToNotBeNull(column="similarity"), ""),
+            Check("no_similarity", gxe.ExpectColumnValuesToNotBeNull(column="similarity")),
             Check(
                 "similarity_range",
                 gxe.ExpectColumnValuesToBeBetween(column="similarity", min_value=-1, max_value=1),
-                "",
             ),
             Check(
                 "near_duplicate",
                 gxe.ExpectColumnValuesToBeBetween(
                     column="overlap", max_value=limits.near_duplicate, strict_max=True
                 ),
-                "",
             ),
             Check(
                 "length_ratio",
                 gxe.ExpectColumnValuesToBeBetween(
                     column="length_ratio", min_value=1, max_value=limits.max_length_ratio
                 ),
-                "",
             ),
         ],
         rest=[
@@ -118,7 +114,7 @@ def pairs(limits: Validate, rows_in: int) -> Suite:
 def preferences(limits: Validate | None) -> Suite:
     """Labeled pairs. Columns: pair_id, chosen, rejected, p_chosen, validated, held_out, longer_wins.
 
-    Without limits only what must hold under any threshold, for the check at training's door.
+    Without limits only what must hold under any threshold: what train checks once more.
     """
     import great_expectations.expectations as gxe
 
@@ -132,12 +128,12 @@ def preferences(limits: Validate | None) -> Suite:
             Check(
                 "repeated_pair",
                 gxe.ExpectColumnValuesToBeUnique(column="pair_id"),
-                "A pair stands twice: run label again.",
+                "A pair occurs twice: run label again.",
             ),
             Check(
                 "same_text",
                 gxe.ExpectSelectColumnValuesToBeUniqueWithinRecord(column_list=["chosen", "rejected"]),
-                "Chosen and rejected are one text, so there is nothing to learn: run label again.",
+                "Chosen and rejected are the same text, so there is nothing to learn: run label again.",
             ),
             Check(
                 "blank",
@@ -152,7 +148,7 @@ def preferences(limits: Validate | None) -> Suite:
             Check(
                 "probability",
                 gxe.ExpectColumnValuesToBeBetween(column="p_chosen", min_value=0, max_value=1),
-                "A label's probability is none: look at the labeler.",
+                "These probabilities are not between 0 and 1: check the labeler.",
             ),
             Check(
                 "not_validated",
@@ -184,7 +180,7 @@ def _preference_limits(limits: Validate) -> list[Check]:
         Check(
             "length_confound",
             gxe.ExpectColumnMeanToBeBetween(column="longer_wins", max_value=limits.max_length_confound),
-            "The longer response nearly always wins, so DPO would learn length. Use a strategy that evens lengths, "
+            "The longer response nearly always wins, so DPO would learn length. Use a strategy that balances lengths, "
             "or raise validate.max_length_confound.",
         ),
     ]

@@ -1,4 +1,4 @@
-"""What every training here shares: arguments, progress, and checkpoints that are known to be whole."""
+"""What supervised training and DPO share: arguments, progress, and checkpoints that are known to be complete."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MARK = "COMPLETE"
 
 
 def arguments(folder: Path, seed: int) -> dict[str, Any]:
-    """Trainer arguments that hold everywhere: no telemetry, no library defaults that move numbers."""
+    """Trainer arguments of every training: no telemetry, and what changes numbers is not left to a library default."""
     import torch
 
     cuda = torch.cuda.is_available()
@@ -38,7 +38,7 @@ def arguments(folder: Path, seed: int) -> dict[str, Any]:
 
 
 class Watch(TrainerCallback):  # type: ignore[misc]
-    """Shows progress, and marks a checkpoint as whole once everything of it is on disk."""
+    """Shows progress, and marks a checkpoint as complete once all of it is on disk."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -60,7 +60,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             self._bar.set_postfix_str(f"loss {float(logs['loss']):.3f}", refresh=False)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Mark the checkpoint; not the last one, because a trainer resumed there takes one step too many."""
+        """Mark the checkpoint, but not the last one: a trainer resumed there takes one step too many."""
         if state.global_step < state.max_steps:
             (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _MARK).touch()
 
@@ -70,7 +70,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
 
 
 def last_checkpoint(folder: Path) -> str | None:
-    """The newest whole checkpoint; one that was being written when the run was killed is not."""
+    """The newest complete checkpoint, None without one; one that a kill interrupted has no mark."""
     marked = [mark.parent for mark in folder.glob(f"checkpoint-*/{_MARK}")]
     newest: Sequence[Path] = sorted(marked, key=lambda p: int(p.name.split("-")[1]))
     return str(newest[-1]) if newest else None

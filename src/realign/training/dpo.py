@@ -28,15 +28,15 @@ def train_dpo(
 ) -> tuple[Any, pd.DataFrame]:
     """Train a LoRA adapter on preferences (Rafailov et al. 2023, eq. 7, for loss_type sigmoid).
 
-    The number of steps follows from the data, so the learning rate ends where the data ends.
+    The number of steps follows from the data, so the learning rate reaches its end with the data.
 
     Args:
         model: the base policy.
         tokenizer: with a chat template.
         preferences: the preferences table, in the order of its key.
-        settings: beta, losses, optimiser, LoRA.
-        seed: order of the data and start of the adapter.
-        checkpoints: a folder that names this very training.
+        settings: beta, losses, optimizer, LoRA.
+        seed: for the order of the data and the initial weights of the adapter.
+        checkpoints: a folder of this training alone.
 
     Returns:
         The trained PEFT model and the curve table.
@@ -102,7 +102,7 @@ def train_dpo(
 
 
 def save_adapter(model: Any, folder: Path, settings: Train, base: str) -> None:
-    """Save the adapter so that the same training gives the same bytes, and names no place.
+    """Save the adapter: the same training gives the same bytes, and no path is in them.
 
     Args:
         model: the trained PEFT model.

@@ -41,33 +41,28 @@ def check(settings: Train) -> None:
     """Refuse losses and weightings that do not exist or do not go together.
 
     Raises:
-        UserError: all problems are listed, each with its mend.
+        UserError: all problems are listed, each with its fix.
     """
-    ours, weightings = (
-        discovery.names("realign.training.losses"),
-        discovery.names("realign.training.weightings"),
-    )
-    names = settings.loss_type
-    found = [
-        f"train.loss_type: there is no loss {name!r}; there are TRL's ({', '.join(TRL_LOSSES)}) and {', '.join(ours)}"
-        for name in names
-        if name not in (*TRL_LOSSES, *ours)
-    ]
+    ours = discovery.names("realign.training.losses")
+    weightings = discovery.names("realign.training.weightings")
+    problems = []
+    for name in settings.loss_type:
+        if name not in (*TRL_LOSSES, *ours):
+            known = f"TRL's ({', '.join(TRL_LOSSES)}) and {', '.join(ours)}"
+            problems.append(f"train.loss_type: there is no loss {name!r}; there are {known}")
     if settings.weighting is not None and settings.weighting not in weightings:
-        there = ", ".join(weightings) or "none yet"
-        found.append(
-            f"train.weighting: there is no weighting {settings.weighting!r}; there are: {there} (CONTRIBUTING.md)"
-        )
-    if settings.weighting is not None and not set(names) <= set(ours):
-        found.append(
+        known = ", ".join(weightings) or "none yet"
+        problems.append(f"train.weighting: there is no weighting {settings.weighting!r}; there are: {known}")
+    if settings.weighting is not None and not set(settings.loss_type) <= set(ours):
+        problems.append(
             f"train.weighting: TRL's losses take no weights; set train.loss_type to one of {', '.join(ours)}"
         )
-    if not _of_trl(settings) and (len(names) > 1 or settings.loss_weights is not None):
-        found.append(
-            "train.loss_type: only losses of TRL can be summed; name one alone, with loss_weights: null"
+    if not _of_trl(settings) and (len(settings.loss_type) > 1 or settings.loss_weights is not None):
+        problems.append(
+            "train.loss_type: only TRL's losses can be summed; name one alone, with loss_weights: null"
         )
-    if found:
-        raise UserError(listing("the train section cannot be used:", found), code="train.impossible")
+    if problems:
+        raise UserError(listing("the train section cannot be used:", problems), code="train.impossible")
 
 
 def objective(settings: Train, preferences: pd.DataFrame) -> Objective | None:

@@ -1,4 +1,4 @@
-"""Supervised training with TRL: a built model from scratch, or SFT of a loaded one."""
+"""Supervised training with TRL: of a model built here, or SFT of a loaded one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def train_supervised(
 ) -> Any:
     """Train `model` on the answers of (conversation, answer) examples, in place.
 
-    Goes on from the last whole checkpoint in `checkpoints`.
+    Continues from the last complete checkpoint in `checkpoints`.
 
     Args:
         model: a causal language model.
@@ -31,8 +31,8 @@ def train_supervised(
         examples: conversations with the answer to learn.
         settings: steps, batch size, learning rate, length.
         seed: order of the data.
-        checkpoints: a folder that names this very training.
-        what: name on the progress bar.
+        checkpoints: a folder of this training alone.
+        what: label of the progress bar.
 
     Returns:
         The trained model.

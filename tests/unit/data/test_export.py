@@ -95,15 +95,17 @@ def test_alpaca_eval_holds_one_answer_a_prompt(project, tmp_path):
 
 
 def test_an_unknown_format_names_those_there_are(project, tmp_path):
-    with pytest.raises(UserError, match="'csv' is unknown; there are trl, jsonl, alpaca-eval"):
+    with pytest.raises(UserError, match="'csv' is unknown; there are trl, jsonl, alpaca-eval") as error:
         export.write(project, "csv", tmp_path / "out")
+    assert error.value.code == "export.unknown_format"
     assert not (tmp_path / "out").exists()
 
 
 def test_a_file_that_exists_is_never_written_over(project, tmp_path):
     (tmp_path / "mine").write_text("precious")
-    with pytest.raises(UserError, match="exists already"):
+    with pytest.raises(UserError) as error:
         export.write(project, "trl", tmp_path / "mine")
+    assert error.value.code == "export.file_exists"
     assert (tmp_path / "mine").read_text() == "precious"
 
 

@@ -76,14 +76,18 @@ def test_all_faults_are_listed_with_their_lines(tmp_path):
     with pytest.raises(UserError) as caught:
         known_pairs.read(path)
     lines = str(caught.value).splitlines()
-    assert "11 line(s) are no known pair" in lines[0]
+    assert caught.value.code == "known_pairs.bad_lines"
+    assert "11 line(s) cannot be used" in lines[0]
     wanted = ["wrong_label", "same_text", "blank", "response_a", "prompt", "duplicate_pair", "with another label",
               "not_unicode", "wrong_label", "wrong_type", "not_json"]  # fmt: skip
     for number, (line, words) in enumerate(zip(lines[1:], wanted, strict=True), start=2):
         assert f"k.jsonl line {number}: " in line
         assert words in line
     assert "another label" not in lines[6]
-    with pytest.raises(UserError, match="is not there"):
-        known_pairs.read(tmp_path / "absent.jsonl")
-    with pytest.raises(UserError, match="is empty"):
-        known_pairs.read(_write(tmp_path / "none.jsonl"))
+    for path, code in (
+        (tmp_path / "absent.jsonl", "known_pairs.no_file"),
+        (_write(tmp_path / "none.jsonl"), "raw.empty"),
+    ):
+        with pytest.raises(UserError) as error:
+            known_pairs.read(path)
+        assert error.value.code == code

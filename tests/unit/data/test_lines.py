@@ -77,8 +77,9 @@ def test_a_broken_line_is_set_aside_and_the_rest_is_read(tmp_path, line, reason,
 
 def test_an_absent_file_or_a_folder_names_the_parameter(tmp_path):
     for path, words in ((tmp_path / "raw.jsonl", "is not there"), (tmp_path, "is a folder")):
-        with pytest.raises(UserError, match=rf"{words}\. Put the file in its place.*prepare\.path"):
+        with pytest.raises(UserError, match=rf"{words}\. Put the file there.*prepare\.path") as error:
             list(from_file(path))
+        assert error.value.code == "raw.no_file"
 
 
 @pytest.mark.parametrize(("name", "content"), [
@@ -88,8 +89,9 @@ def test_an_absent_file_or_a_folder_names_the_parameter(tmp_path):
     ("raw.jsonl.gz", gzip.compress(b"", mtime=0)),
 ])  # fmt: skip
 def test_an_empty_file_is_refused(tmp_path, name, content):
-    with pytest.raises(UserError, match=r"raw\.jsonl.* is empty\. It must hold one JSON object a line"):
+    with pytest.raises(UserError) as error:
         list(from_file(written(tmp_path / name, content)))
+    assert error.value.code == "raw.empty"
 
 
 def damaged(whole):
@@ -103,7 +105,6 @@ def damaged(whole):
 
 @pytest.mark.parametrize(("what", "content"), list(damaged(gzip.compress(lines(*[ROW] * 50), mtime=0))))
 def test_a_damaged_archive_is_refused(tmp_path, what, content):
-    with pytest.raises(
-        UserError, match=r"raw\.jsonl\.gz cannot be read .*Is it complete, and is \.gz a gzip file\?"
-    ):
+    with pytest.raises(UserError) as error:
         list(from_file(written(tmp_path / "raw.jsonl.gz", content)))
+    assert error.value.code == "raw.unreadable"

@@ -19,7 +19,7 @@ LIMITS = under("validate", min_rows=1, max_share_dropped=1.0, max_share_truncate
 @pytest.fixture
 def open_gate(monkeypatch):
     """Lets everything through: the gates have tests of their own."""
-    monkeypatch.setattr(gate, "check", lambda *_: gate.Verdict({}, {"gate": "open"}))
+    monkeypatch.setattr(gate, "check", lambda *_: gate.GateResult({}, {"gate": "open"}))
 
 
 def run(tables, base, folder, limits=LIMITS, seed=7, **options):

@@ -37,7 +37,7 @@ def real_gate(monkeypatch):
 @pytest.fixture
 def open_gate(monkeypatch):
     """Lets everything through: the gates have tests of their own."""
-    monkeypatch.setattr(gate, "check", lambda *_: gate.Verdict({}, {"gate": "open"}))
+    monkeypatch.setattr(gate, "check", lambda *_: gate.GateResult({}, {"gate": "open"}))
 
 
 def picked(tables, audit=("hard", "random")):

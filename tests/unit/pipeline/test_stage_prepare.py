@@ -229,24 +229,26 @@ def test_a_byte_order_mark_and_gzip_change_nothing(run):
 
 
 @pytest.mark.parametrize(
-    ("content", "name", "words"),
+    ("content", "name", "code", "words"),
     [
-        (b"", "raw.jsonl", "is empty. It must hold one JSON object a line"),
-        (b"\n\n", "raw.jsonl", "is empty"),
-        (gzip.compress(as_bytes([GOOD] * 9), mtime=0)[:-9], "raw.jsonl.gz", "cannot be read"),
-        (b"hello", "raw.jsonl.gz", "is .gz a gzip file?"),
+        (b"", "raw.jsonl", "raw.empty", "is empty. It must hold one JSON object a line"),
+        (b"\n\n", "raw.jsonl", "raw.empty", "is empty"),
+        (gzip.compress(as_bytes([GOOD] * 9), mtime=0)[:-9], "raw.jsonl.gz", "raw.unreadable", "cannot be read"),
+        (b"hello", "raw.jsonl.gz", "raw.unreadable", "is it gzip if its name ends with .gz?"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_one_message(run, content, name, words):
+def test_a_file_that_cannot_be_read_is_one_message(run, content, name, code, words):
     with pytest.raises(UserError) as refusal:
         run(content, name=name)
+    assert refusal.value.code == code
     assert name in str(refusal.value)
     assert words in str(refusal.value)
 
 
 def test_an_absent_file_is_one_message(tmp_path):
-    with pytest.raises(UserError, match=r"none\.jsonl is not there.*prepare\.path in params\.yaml"):
+    with pytest.raises(UserError) as error:
         outcome(tmp_path / "none.jsonl", "multi")
+    assert error.value.code == "raw.no_file"
 
 
 BROKEN = {
@@ -272,8 +274,9 @@ def test_a_file_of_another_shape_names_file_lines_and_mend(run, source):
 
 @pytest.mark.parametrize("source", sorted(BROKEN))
 def test_a_file_without_a_usable_row_is_refused_whatever_the_limit(run, source):
-    with pytest.raises(UserError, match="rows cannot be read"):
+    with pytest.raises(UserError) as error:
         run(BROKEN[source], source=source, max_share_dropped=1.0)
+    assert error.value.code == "prepare.too_many_bad_rows"
 
 
 def test_a_few_broken_rows_are_allowed_up_to_the_limit(run):

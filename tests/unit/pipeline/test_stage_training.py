@@ -157,7 +157,7 @@ def adapter(tiny_folder, tmp_path_factory):
     table = preferences(tables)
     given = {"validated_train": table[["pair_id"]], "preferences": table, "base": tiny_folder}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gate, "check", lambda *_: gate.Verdict({}, {}))
+        patch.setattr(gate, "check", lambda *_: gate.GateResult({}, {}))
         return run_stage("train", tables, folder, TRAIN, **given).adapter
 
 

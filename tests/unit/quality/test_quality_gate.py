@@ -67,6 +67,7 @@ def refusal(*arguments):
     """The lines of the refusal, by the reason that they begin with."""
     with pytest.raises(ValidationFailed) as caught:
         check(*arguments)
+    assert caught.value.code == f"gate.{arguments[1].name}"
     head, *lines = str(caught.value).splitlines()
     return head, dict(line.removeprefix("  - ").split(": ", 1) for line in lines)
 
@@ -75,11 +76,11 @@ def test_bad_responses_are_set_aside_each_with_its_reason(work):
     frame = changed(responses(), {3: ("text", " \n"), 5: ("text", ""), 7: ("tokens", 0)})
     frame.loc[3, "tokens"] = 0
     frame["truncated"] = 0.1 + np.arange(20) * 1e-12  # figures must not depend on the machine's last bits
-    verdict = check(frame, suites.responses(LIMITS, len(frame)), work)
-    assert verdict.failed == {"r3": "blank", "r5": "blank", "r7": "no_tokens"}
-    assert verdict.summary["success"]
-    assert verdict.summary["rows"] == 20
-    lines = verdict.summary["expectations"]
+    result = check(frame, suites.responses(LIMITS, len(frame)), work)
+    assert result.failed == {"r3": "blank", "r5": "blank", "r7": "no_tokens"}
+    assert result.summary["success"]
+    assert result.summary["rows"] == 20
+    lines = result.summary["expectations"]
     assert {e["reason"]: e["failing_rows"] for e in lines if e["level"] == "rows"} == {
         "blank": 2,
         "no_tokens": 2,
@@ -106,8 +107,8 @@ def test_bad_pairs_are_set_aside_each_with_its_reason(work):
     frame = changed(
         pairs(), planted | {7: ("length_ratio", 4.0), 8: ("overlap", 0.899), 9: ("similarity", -1.0)}
     )
-    verdict = check(frame, suites.pairs(LIMITS, len(frame)), work)
-    assert verdict.failed == {
+    result = check(frame, suites.pairs(LIMITS, len(frame)), work)
+    assert result.failed == {
         "train easy p0": "blank",
         "train easy p1": "blank",
         "train easy p2": "same_text",
@@ -127,7 +128,7 @@ def test_every_check_of_the_responses_table_fires(work):
     assert head == "the responses gate refused the table (report: reports/failures/responses.json):"
     assert list(lines) == ["repeated_id", "too_few", "truncated", "refusals"]
     assert "min_value=9): found 8. Look at the quarantine of generate" in lines["too_few"]
-    assert "2 of 8 rows; first rows: r6, r6. An id stands twice" in lines["repeated_id"]
+    assert "2 of 8 rows; first rows: r6, r6. An id occurs twice" in lines["repeated_id"]
     assert "max_value=0.25): found 0.375. Raise generate.max_new_tokens" in lines["truncated"]
     assert "found 0.375." in lines["refusals"]
     assert "validate.max_share_refusals" in lines["refusals"]
@@ -143,7 +144,7 @@ def test_every_check_of_the_pairs_table_fires(work):
     assert list(lines) == ["repeated_pair", "unknown_response", "leak", "too_few", "set aside before"]
     assert "min_value=8): found 7. Look at the quarantine of validate" in lines["too_few"]
     assert (
-        "2 of 8 rows; first rows: train easy p0, train easy p1. A pair stands twice" in lines["repeated_pair"]
+        "2 of 8 rows; first rows: train easy p0, train easy p1. A pair occurs twice" in lines["repeated_pair"]
     )
     assert (
         "3 of 8 rows; first rows: train easy p2, train easy p3, train easy p4." in lines["unknown_response"]
@@ -167,9 +168,9 @@ def test_every_check_of_the_preferences_table_fires(work):
     expected = {
         "too_few": "min_value=11): found 10. Too many ties or dropped pairs",
         "length_confound": "max_value=0.8): found 1.0. The longer response nearly always wins",
-        "repeated_pair": "first rows: p1, p1. A pair stands twice: run label again",
-        "same_text": "first rows: p2. Chosen and rejected are one text",
-        "probability": "first rows: p5. A label's probability is none",
+        "repeated_pair": "first rows: p1, p1. A pair occurs twice: run label again",
+        "same_text": "first rows: p2. Chosen and rejected are the same text",
+        "probability": "first rows: p5. These probabilities are not between 0 and 1",
         "not_validated": "first rows: p6. These pairs never passed the pairs gate",
         "leak": "first rows: p7. These preferences belong to held-out prompts",
     }
@@ -200,9 +201,9 @@ def test_audit_rows_cannot_stop_a_run_but_bad_ones_are_set_aside(work):
     frame.loc[6:, ["known", "leaks"]] = [0, 1]
     frame.loc[11, "text_b"] = "one"
     binding = frame["purpose"] != "audit"
-    verdict = check(frame, suites.pairs(LIMITS, 6), work, binding)
-    assert verdict.summary["success"]
-    assert verdict.failed == {"train easy p11": "same_text"}
+    result = check(frame, suites.pairs(LIMITS, 6), work, binding)
+    assert result.summary["success"]
+    assert result.failed == {"train easy p11": "same_text"}
     frame.loc[:5, "leaks"] = 1
     _, lines = refusal(frame, suites.pairs(LIMITS, 14), work, binding)
     assert list(lines) == ["leak", "too_few", "set aside before"]

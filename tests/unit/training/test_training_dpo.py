@@ -231,10 +231,10 @@ def test_our_losses_train_like_trls_where_labels_are_sure_and_weights_are_one(ti
             {"loss_type": ["sigmoyd"]},
             "train.loss_type: there is no loss 'sigmoyd'; there are TRL's (sigmoid, hinge,",
         ),
-        ({"loss_type": ["soft_sigmoid", "sft"]}, "train.loss_type: only losses of TRL can be summed"),
+        ({"loss_type": ["soft_sigmoid", "sft"]}, "train.loss_type: only TRL's losses can be summed"),
         (
             {"loss_type": ["soft_sigmoid"], "loss_weights": [1.0]},
-            "train.loss_type: only losses of TRL can be summed",
+            "train.loss_type: only TRL's losses can be summed",
         ),
         ({"weighting": "nowhere"}, "train.weighting: there is no weighting 'nowhere'; there are: ones"),
         ({"loss_type": ["hinge"], "weighting": "ones"}, "train.weighting: TRL's losses take no weights"),

@@ -87,7 +87,7 @@ def check(params: Params) -> None:
     """Refuse parameters that need of the data what its shape does not have.
 
     Raises:
-        UserError: all problems are listed, each with its mend.
+        UserError: all problems are listed, each with its fix.
     """
     source = find(params.prepare)
     problems = []

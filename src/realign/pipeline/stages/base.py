@@ -28,7 +28,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """What base is told."""
+    """The parameters that base reads."""
 
     seed: int
     base: Base

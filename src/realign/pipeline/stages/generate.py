@@ -72,14 +72,14 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     found = found[~repeated]
     require_rows(found, "responses", "data without responses needs generate.mode: sample")
     columns = frames.responses(found)
-    verdict = gate.check(
+    result = gate.check(
         columns,
         suites.responses(settings.validate, len(found)),
         pd.Series(True, index=columns.index),
         work,
     )
-    failed = found["response_id"].map(verdict.failed)
-    for reason in sorted(set(verdict.failed.values())):
+    failed = found["response_id"].map(result.failed)
+    for reason in sorted(set(result.failed.values())):
         _aside(found[failed == reason], reason, quarantine)
     kept = found[failed.isna()]
     answered = set(kept["prompt_id"])
@@ -88,7 +88,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
             quarantine.add("prompt", prompt, "no_response")
     return Outputs(
         kept[schemas.RESPONSES.names],
-        verdict.summary,
+        result.summary,
         quarantine.frame(),
         quarantine.tally(
             {"prompt": len(inputs.prompts), "response": offered},

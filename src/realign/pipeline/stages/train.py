@@ -1,4 +1,4 @@
-"""train: DPO with LoRA on the preferences, which pass their gate once more at the door."""
+"""train: DPO with LoRA on the preferences, which must pass their gate once more."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """What train is told."""
+    """The parameters that train reads."""
 
     seed: int
     train: Train
@@ -40,9 +40,9 @@ class Outputs:
 
 
 def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
-    """Train the adapter, from the last whole checkpoint of the very same training if there is one.
+    """Train the adapter, from the last complete checkpoint of the same training if there is one.
 
-    The gate stands here too, so that a preferences table which was changed after label wrote it is
+    The gate is checked here once more, so that a preferences table that was changed after label wrote it is
     refused, whoever runs this stage and however.
 
     Raises:
