@@ -11,16 +11,7 @@ from realign.data.raw import BadRow, as_object, messages_of, name_of, text_of
 from realign.errors import UserError, listing
 from realign.store import ids
 
-COLUMNS = (
-    "pair_id",
-    "prompt_id",
-    "messages",
-    "response_a",
-    "response_b",
-    "text_a",
-    "text_b",
-    "answer",
-)
+COLUMNS = ("pair_id", "prompt_id", "messages", "response_a", "response_b", "text_a", "text_b", "answer")
 _ANSWERS = ("a", "b", "tie")
 _SWAPPED = {"a": "b", "b": "a", "tie": "tie"}
 

@@ -121,10 +121,7 @@ def failing(frame: pd.DataFrame, suite: Suite) -> dict[str, str]:
 
 
 def _first_reasons(results: Sequence[_Result]) -> dict[str, str]:
-    failed: dict[str, str] = {}
-    for one in results:
-        failed |= {key: one.check.reason for key in one.failing if key not in failed}
-    return failed
+    return {key: one.check.reason for one in reversed(results) for key in one.failing}
 
 
 def _set_aside(failed: dict[str, str]) -> list[str]:

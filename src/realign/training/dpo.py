@@ -128,19 +128,10 @@ def save_adapter(model: Any, folder: Path, settings: Train, base: str) -> None:
 
 
 def _curve(history: list[dict[str, Any]]) -> pd.DataFrame:
-    rows = [
-        (
-            int(row["step"]),
-            float(row["loss"]),
-            row.get("rewards/margins"),
-            row.get("rewards/accuracies"),
-            float(row["learning_rate"]),
-            row.get("grad_norm"),
-        )
-        for row in history
-        if "loss" in row
-    ]
-    frame = pd.DataFrame(rows, columns=schemas.CURVE.names).astype(
-        {"reward_margin": "float64", "reward_accuracy": "float64", "grad_norm": "float64"}
+    steps = pd.DataFrame([row for row in history if "loss" in row]).drop_duplicates("step", keep="last")
+    curve = steps.rename(
+        columns={"rewards/margins": "reward_margin", "rewards/accuracies": "reward_accuracy"}
     )
-    return frame.drop_duplicates("step", keep="last")
+    return curve.reindex(columns=schemas.CURVE.names).astype(
+        dict.fromkeys(schemas.CURVE.names[1:], "float64")
+    )

@@ -233,7 +233,12 @@ def test_a_byte_order_mark_and_gzip_change_nothing(run):
     [
         (b"", "raw.jsonl", "raw.empty", "is empty. It must hold one JSON object a line"),
         (b"\n\n", "raw.jsonl", "raw.empty", "is empty"),
-        (gzip.compress(as_bytes([GOOD] * 9), mtime=0)[:-9], "raw.jsonl.gz", "raw.unreadable", "cannot be read"),
+        (
+            gzip.compress(as_bytes([GOOD] * 9), mtime=0)[:-9],
+            "raw.jsonl.gz",
+            "raw.unreadable",
+            "cannot be read",
+        ),
         (b"hello", "raw.jsonl.gz", "raw.unreadable", "is it gzip if its name ends with .gz?"),
     ],
 )

@@ -14,9 +14,15 @@ Every part counts occurrences rather than shares, so nothing can be diluted: add
 carry no answer and no courtesy never raises the score. A response without words scores 0.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+T = TypeVar("T")
 
 Rule = Mapping[str, object]
 Correctness = Callable[[Rule, Sequence[str]], float]
@@ -139,8 +145,8 @@ def _repeats(words: Sequence[str]) -> int:
 
 def _number(rule: Rule, words: Sequence[str]) -> float:
     """Mean credit of the numbers stated, those of the question apart."""
-    answer = _get_number(rule, "answer")
-    asked = set(_get_numbers(rule, "given")) - {answer}
+    answer = _get(rule, "answer", float)
+    asked = set(_get(rule, "given", list[float])) - {answer}
     scale = max(5.0, abs(answer))
     return _mean_credit(
         1.0 if value == answer else NEAR_MISS * max(0.0, 1.0 - abs(value - answer) / scale)
@@ -150,14 +156,14 @@ def _number(rule: Rule, words: Sequence[str]) -> float:
 
 def _measure(rule: Rule, words: Sequence[str]) -> float:
     """As for a number; without the unit it is worth a little less."""
-    unit = _stem(_get_text(rule, "unit"))
+    unit = _stem(_get(rule, "unit", str))
     named = any(_stem(word) == unit for word in words)
     return _number(rule, words) * (1.0 if named else UNIT_MISSING)
 
 
 def _word(rule: Rule, words: Sequence[str]) -> float:
     """Mean credit of the candidate words stated: the answer, its near kin and its rivals."""
-    answer = _get_text(rule, "answer").casefold()
+    answer = _get(rule, "answer", str).casefold()
     credit = dict.fromkeys(_get_texts(rule, "rivals"), 0.0)
     credit |= dict.fromkeys(_get_texts(rule, "near"), SYNONYM)
     credit[answer] = 1.0
@@ -166,7 +172,7 @@ def _word(rule: Rule, words: Sequence[str]) -> float:
 
 def _list(rule: Rule, words: Sequence[str]) -> float:
     """Share of the wanted number of valid items; wrong and surplus items dilute it."""
-    count = _get_number(rule, "count")
+    count = _get(rule, "count", float)
     if count < 1:
         raise ValueError(f"rule key 'count' must be at least 1, not {count:g}")
     said = {_stem(word) for word in words}
@@ -189,7 +195,7 @@ def _order(rule: Rule, words: Sequence[str]) -> float:
 def _cycle(rule: Rule, words: Sequence[str]) -> float:
     """Mean credit of the days or months stated, those of the question apart."""
     cycle = _get_texts(rule, "cycle")
-    answer = _get_text(rule, "answer").casefold()
+    answer = _get(rule, "answer", str).casefold()
     if answer not in cycle:
         raise ValueError(f"rule key 'answer' ({answer!r}) must be one of its 'cycle'")
     asked = set(_get_texts(rule, "given")) - {answer}
@@ -202,11 +208,10 @@ def _cycle(rule: Rule, words: Sequence[str]) -> float:
 
 def _phrase(rule: Rule, words: Sequence[str]) -> float:
     """Share of the things to be said that are said, each in one of its accepted wordings."""
-    groups = _require(rule, "groups")
-    if not isinstance(groups, Sequence) or isinstance(groups, str) or not groups:
-        raise ValueError("rule key 'groups' must be a non-empty list of lists of wordings")
-    wordings = [_get_texts({"groups": group}, "groups") for group in groups]
-    return sum(any(_says(words, text) for text in group) for group in wordings) / len(wordings)
+    groups = _get(rule, "groups", list[list[str]])
+    if not groups:
+        raise ValueError("rule key 'groups' must not be empty")
+    return sum(any(_says(words, text.casefold()) for text in group) for group in groups) / len(groups)
 
 
 CORRECTNESS: dict[str, Correctness] = {
@@ -241,36 +246,21 @@ def _stem(word: str) -> str:
     return word.removesuffix("s")
 
 
-def _require(rule: Rule, key: str) -> object:
-    """The value of a rule's key; ``ValueError`` if the rule lacks it."""
+@functools.cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _get(rule: Rule, key: str, kind: type[T]) -> T:
+    """The value of a rule's key; ``ValueError`` if the rule lacks it or it has another type."""
     if key not in rule:
         raise ValueError(f"rule for task {rule.get('task')!r} lacks the key {key!r}")
-    return rule[key]
-
-
-def _get_number(rule: Rule, key: str) -> float:
-    value = _require(rule, key)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"rule key {key!r} must be a number, not {value!r}")
-    return float(value)
-
-
-def _get_numbers(rule: Rule, key: str) -> list[float]:
-    value = _require(rule, key)
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise ValueError(f"rule key {key!r} must be a list of numbers, not {value!r}")
-    return [_get_number({key: item}, key) for item in value]
-
-
-def _get_text(rule: Rule, key: str) -> str:
-    value = _require(rule, key)
-    if not isinstance(value, str):
-        raise ValueError(f"rule key {key!r} must be a string, not {value!r}")
+    try:
+        value: T = _adapter(kind).validate_python(rule[key], strict=True)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise ValueError(f"rule key {key!r}: {error.errors()[0]['msg']}, not {rule[key]!r}") from None
     return value
 
 
 def _get_texts(rule: Rule, key: str) -> list[str]:
-    value = _require(rule, key)
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise ValueError(f"rule key {key!r} must be a list of strings, not {value!r}")
-    return [_get_text({key: item}, key).casefold() for item in value]
+    return [text.casefold() for text in _get(rule, key, list[str])]

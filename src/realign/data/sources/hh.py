@@ -4,6 +4,7 @@ last answer. The chosen answer has score 1 and the rejected one 0, by the annota
 
 from __future__ import annotations
 
+import os.path
 import re
 
 from realign.data.raw import BadRow, RawResponse, RawRow, as_object, text_of
@@ -74,10 +75,7 @@ def _messages(context: str) -> list[Message]:
 
 
 def _differs(one: str, other: str) -> str:
-    same = next(
-        (i for i, (x, y) in enumerate(zip(one, other, strict=False)) if x != y),
-        min(len(one), len(other)),
-    )
+    same = len(os.path.commonprefix([one, other]))  # noqa: RUF071 - characters are meant
     return (
         f"the same up to character {same}, then {one[same : same + 40]!r} against {other[same : same + 40]!r}"
     )
