@@ -7,13 +7,16 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
 from flows import project
 from realign.errors import UserError
 from realign.experiments.replay.run import shown
-from realign.selection import registry
+from realign.selection import choose, registry
+from realign.selection.candidates import candidates
 
 HOME = Path(__file__).parents[2]
 
@@ -29,7 +32,7 @@ def home(tmp_path: Path) -> Path:
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     shutil.copytree(HOME / "data" / "builtin", tmp_path / "data" / "builtin")
     yaml = YAML()
-    params = yaml.load((HOME / "profiles" / "demo.yaml").read_text())
+    params = yaml.load((HOME / "params.yaml").read_text())
     params["strategy"], params["audit"] = "middle", ["random"]
     with (tmp_path / "params.yaml").open("w") as stream:
         yaml.dump(params, stream)
@@ -47,6 +50,27 @@ def test_a_comparison_knows_it(home: Path) -> None:
 
     settings.write(home, None, ["compare.strategies=[middle, random]"])
     project.check_comparison(home, project.check(home))
+
+
+def test_its_own_parameters_come_from_params_yaml(home: Path) -> None:
+    (home / "strategies" / "middle.py").write_text(
+        "def middle(pool, *, share: float):\n    return abs(pool.similarity - share)\n"
+    )
+    with pytest.raises(UserError, match=r"select\.options\.middle\.share: missing"):
+        project.check(home)
+    from flows import settings
+
+    settings.write(home, None, ["select.options.middle={share: 0.3}"])
+    params = project.check(home)
+    responses = pd.DataFrame(
+        [("p", id_, id_, 1) for id_ in "abc"], columns=["prompt_id", "response_id", "text", "tokens"]
+    )
+    vectors = pd.DataFrame(
+        {"response_id": list("abc"), "vector": [(1.0, 0.0), (0.3, 0.9539392), (0.0, 1.0)]}
+    ).assign(vector=lambda frame: frame["vector"].map(np.array))
+    pool = candidates(responses, vectors, 7, params.select)
+    picked = choose("middle", pool, registry(home / "strategies"), params.select).pairs
+    assert pool.similarity[picked].tolist() == [0.3]
 
 
 def test_a_broken_one_stops_the_run_before_any_work(home: Path) -> None:

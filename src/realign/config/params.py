@@ -13,8 +13,6 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from realign.errors import UserError
-
 NO_FILE = "data/no-file"  # stands for "none" where DVC wants a path
 OWN_ADAPTER = "models/adapter"  # what a run trains, so nothing above train can read it
 
@@ -202,20 +200,6 @@ class Select(Section):
     mix: dict[Name, Positive]
     text_features: bool
     options: dict[Name, dict[Name, Any]]
-
-    def option(self, strategy: str, name: str) -> Any:
-        """A strategy's own parameter.
-
-        Raises:
-            UserError: params.yaml does not hold it.
-        """
-        try:
-            return self.options[strategy][name]
-        except KeyError:
-            raise UserError(
-                f"select.options.{strategy}.{name}: missing; strategy {strategy!r} needs it",
-                code="params.missing_key",
-            ) from None
 
 
 class Validate(Section):

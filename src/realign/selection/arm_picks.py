@@ -14,7 +14,16 @@ from realign.models.reward_head import FEWEST
 from realign.selection.candidates import Candidates
 from realign.selection.choose import Picks, choose
 from realign.selection.labeled_pairs import LabeledPairs
-from realign.selection.registry import MIX, Strategy, named, needing, parts, pilot_problem, unrewarded
+from realign.selection.registry import (
+    MIX,
+    Strategy,
+    named,
+    needing,
+    option_problems,
+    parts,
+    pilot_problem,
+    unrewarded,
+)
 from realign.selection.tables import as_pairs
 
 
@@ -56,7 +65,7 @@ def refuse(
     except UserError as error:
         problems.append(str(error))
     there = [known[name] for name in names if name in known]
-    problems += unrewarded(there, rewards)
+    problems += unrewarded(there, rewards) + option_problems(there, known, select)
     learners = [s.name for s in there if "labels" in s.needs]
     smallest = min(options.budgets)
     if learners and pilot_size(smallest, options) < FEWEST:

@@ -2,11 +2,15 @@
 
 Both are found by their files, so that a new one needs no other line changed: module NAME holds the
 function NAME. Files that begin with an underscore are not looked at.
+
+Parameters of its own are the function's keyword-only arguments, `def mine(pool, *, share: float)`; their values stand
+in params.yaml under `select.options.mine`. An annotation may bound them: `Annotated[float, Field(ge=1)]`.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import keyword
 import traceback
 from collections.abc import Callable, Iterable, Mapping
@@ -14,11 +18,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any, get_type_hints
 
 import numpy as np
+from pydantic import ValidationError, create_model
 
 from realign import discovery
-from realign.config.params import Pilot, Rewards, Select
+from realign.config.params import Pilot, Rewards, Section, Select
 from realign.errors import UserError, listing
 from realign.selection.candidates import Candidates
 
@@ -34,24 +40,32 @@ class Strategy:
         name: as in params.yaml.
         function: candidates to numbers, shape (P,).
         needs: what it looks at beside vectors and lengths: labels, rewards, seed.
+        parameters: the shape of its own parameters.
         file: where a team's own one stands; None for those that come with realign.
     """
 
     name: str
-    function: Callable[[Candidates], np.ndarray]
+    function: Callable[..., np.ndarray]
     needs: tuple[str, ...] = ()
+    parameters: type[Section] = Section
     file: Path | None = None
 
     def __call__(self, pool: Candidates) -> np.ndarray:
         """A number for each pair. Shape (P,).
 
         Raises:
-            UserError: a team's own strategy fails or gives no number for each pair.
+            UserError: its parameters are wrong, or a team's own strategy fails or gives no number for each pair.
         """
+        problems = self.problems(pool.options)
+        if problems:
+            raise UserError(
+                listing("params.yaml does not say how to pick:", problems), code="strategy.options"
+            )
+        options = pool.options.options.get(self.name, {})
         if self.file is None:
-            return self.function(pool)
+            return self.function(pool, **options)
         try:
-            found = np.asarray(self.function(pool), dtype=float)
+            result = np.asarray(self.function(pool, **options), dtype=float)
         except UserError as error:
             raise UserError(
                 f"{self.file.name}: strategy {self.name!r} asked for what it does not name in NEEDS, or what is not "
@@ -61,17 +75,25 @@ class Strategy:
             raise UserError(
                 f"{self.file.name}: strategy {self.name!r} failed: {_words(error, self.file)}"
             ) from None
-        if found.shape != pool.similarity.shape:
+        if result.shape != pool.similarity.shape:
             raise UserError(
-                f"{self.file.name}: strategy {self.name!r} gave shape {found.shape}; it must give one number for each "
+                f"{self.file.name}: strategy {self.name!r} gave shape {result.shape}; it must give one number for each "
                 f"of the {len(pool.similarity)} pairs"
             )
-        if not np.isfinite(found).all():
+        if not np.isfinite(result).all():
             raise UserError(
-                f"{self.file.name}: strategy {self.name!r} gave {int((~np.isfinite(found)).sum())} number(s) that are "
+                f"{self.file.name}: strategy {self.name!r} gave {int((~np.isfinite(result)).sum())} number(s) that are "
                 "not finite; a pair that it does not want gets a large number"
             )
-        return found
+        return result
+
+    def problems(self, options: Select) -> list[str]:
+        """What is wrong with its own parameters, a sentence each."""
+        try:
+            self.parameters.model_validate(options.options.get(self.name, {}))
+        except ValidationError as error:
+            return [_problem(self.name, dict(one)) for one in error.errors()]
+        return []
 
 
 @cache
@@ -89,17 +111,17 @@ def registry(folder: Path | None = None) -> dict[str, Strategy]:
     Raises:
         UserError: a file there cannot be used; all such are listed.
     """
-    found, problems = dict(_shipped()), []
+    known, problems = dict(_shipped()), []
     for path in sorted(folder.glob("*.py")) if folder else []:
         if path.name.startswith("_"):
             continue
         try:
-            found[path.stem] = _own(path)
+            known[path.stem] = _own(path)
         except UserError as error:
             problems.append(str(error))
     if problems:
         raise UserError(listing(f"{folder} holds file(s) that are no strategy:", problems))
-    return dict(sorted(found.items()))
+    return dict(sorted(known.items()))
 
 
 def named(names: list[str], known: Mapping[str, Strategy]) -> dict[str, Strategy]:
@@ -165,7 +187,7 @@ def refuse(
     problem = pilot_problem(pilot.by, known) if learners else None
     if problem:
         problems.append(f"pilot.by: {problem}")
-    problems += unrewarded(wanted, rewards.reward != "none")
+    problems += unrewarded(wanted, rewards.reward != "none") + option_problems(wanted, known, options)
     if problems:
         raise UserError(listing("params.yaml names strategies that cannot run:", problems))
 
@@ -179,6 +201,25 @@ def unrewarded(wanted: Iterable[Strategy], computed: bool) -> list[str]:
         f"{', '.join(names)}: picks by the policy's own reward of each response; set rewards.reward to base or "
         "adapter (docs/operations.md), or name another strategy"
     ]
+
+
+def option_problems(wanted: Iterable[Strategy], known: Mapping[str, Strategy], options: Select) -> list[str]:
+    """What is wrong with select.options: parameters of strategies that do not exist, or of these strategies."""
+    strangers = [
+        f"select.options.{name}: there is no strategy {name!r}; there are {', '.join(known)}"
+        for name in options.options
+        if name not in known
+    ]
+    return strangers + [problem for strategy in wanted for problem in strategy.problems(options)]
+
+
+def _problem(name: str, error: dict[str, Any]) -> str:
+    key = ".".join(["select.options", name, *map(str, error["loc"])])
+    if error["type"] == "missing":
+        return f"{key}: missing; strategy {name!r} has no default for it"
+    if error["type"] == "extra_forbidden":
+        return f"{key}: strategy {name!r} has no such parameter; take it out"
+    return f"{key}: {error['msg'][:1].lower()}{error['msg'][1:]} (it is {error['input']!r:.80})"
 
 
 def _own(path: Path) -> Strategy:
@@ -207,7 +248,22 @@ def _strategy(name: str, module: ModuleType, file: Path | None) -> Strategy:
     wrong = [need for need in needs if need not in NEEDS] if isinstance(needs, tuple) else [needs]
     if wrong:
         raise UserError(f"{name}.py: NEEDS must be a tuple of {', '.join(NEEDS)}; it has {wrong[0]!r}")
-    return Strategy(name, function, needs, file)
+    return Strategy(name, function, needs, _parameters(name, function), file)
+
+
+def _parameters(name: str, function: Callable[..., Any]) -> type[Section]:
+    """The keyword-only arguments of a strategy as a section of params.yaml."""
+    own = [one for one in inspect.signature(function).parameters.values() if one.kind is one.KEYWORD_ONLY]
+    defaults = [one.name for one in own if one.default is not one.empty]
+    if defaults:
+        raise UserError(
+            f"{name}.py: {defaults[0]} has a default in code, and DVC would not see it change; write its value to "
+            f"select.options.{name} in params.yaml",
+            code="strategy.default",
+        )
+    hints = get_type_hints(function, include_extras=True) if own else {}
+    fields: dict[str, Any] = {one.name: (hints.get(one.name, Any), ...) for one in own}
+    return create_model(name, __base__=Section, **fields)
 
 
 def _words(error: Exception, path: Path) -> str:

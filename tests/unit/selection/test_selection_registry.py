@@ -1,5 +1,6 @@
 """A team's own strategy is found by its file; one that is broken is a clear message, never a traceback."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -145,3 +146,36 @@ def test_one_that_picks_by_rewards_is_refused_where_none_are_computed(tmp_path):
             section("pilot"),
             section("rewards", **implicit),
         )
+
+
+def problems_of(options, known=None, names=("mid", "easy")):
+    with pytest.raises(UserError) as refused:
+        refuse(
+            names,
+            known or registry(),
+            section("select").model_copy(update={"options": options}),
+            section("pilot"),
+            section("rewards"),
+        )
+    return str(refused.value)
+
+
+def test_parameters_of_a_strategy_are_checked_before_any_work():
+    assert "select.options.mid.high: missing" in problems_of({"mid": {"low": 0.2}})
+    told = problems_of({"mid": {"low": 0.2, "high": 1.5, "hihg": 1}, "mdi": {}})
+    assert "select.options.mid.high: input should be less than or equal to 1 (it is 1.5)" in told
+    assert "select.options.mid.hihg: strategy 'mid' has no such parameter" in told
+    assert "select.options.mdi: there is no strategy 'mdi'" in told
+
+
+def test_one_without_its_parameters_does_not_pick(pool):
+    bare = dataclasses.replace(pool, options=section("select").model_copy(update={"options": {}}))
+    with pytest.raises(UserError) as refused:
+        registry()["mid"](bare)
+    assert refused.value.code == "strategy.options"
+
+
+def test_a_default_in_code_is_refused(tmp_path):
+    (tmp_path / "own.py").write_text("def own(pool, *, far=1.0):\n    return pool.similarity\n")
+    with pytest.raises(UserError, match=r"own\.py: far has a default in code.*select\.options\.own"):
+        registry(tmp_path)

@@ -160,7 +160,9 @@ def test_a_bounded_margin_costs_no_length_bias(length_in):
     pool, gap = planted(length_in=length_in)
     apart = np.abs(pool.log_length_ratio)
     picked = chosen(pool, "margin_length_bounded")
-    assert apart[picked].mean() <= pool.options.option("margin_length_bounded", "bound") * apart.mean() + 1e-9
+    assert (
+        apart[picked].mean() <= pool.options.options["margin_length_bounded"]["bound"] * apart.mean() + 1e-9
+    )
     chance = chosen(pool, "random")
     assert np.abs(gap[picked]).mean() > 1.15 * np.abs(gap[chance]).mean()
 

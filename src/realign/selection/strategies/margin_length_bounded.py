@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from realign.config.params import Positive
 from realign.selection.candidates import Candidates
 
 NEEDS = ("labels",)
 _HALVINGS = 50
 
 
-def margin_length_bounded(pool: Candidates) -> np.ndarray:
+def margin_length_bounded(pool: Candidates, *, bound: Positive) -> np.ndarray:
     """-(|p - 1/2| - m |ln(n_i / n_j)|), with the smallest m >= 0 that keeps the bound. Shape (P,).
 
     p = sigmoid(s (w'(x_i - x_j) + b ln(n_i / n_j))) is the calibrated probability that i wins, x as in margin:
     1/2 - |p - 1/2| is the expected label error of a pair, and its sum is what this strategy makes small. Length
     is a covariate of its own: what it says is not left to x to express (heads.pairwise).
 
-    The bound: over one pick a prompt, the mean |ln(n_i / n_j)| is at most option bound times that
+    The bound: over one pick a prompt, the mean |ln(n_i / n_j)| is at most bound times that
     of all candidate pairs with equal weight for every prompt, which is what a random pick has on average.
     Of all ways to take one pair a prompt within the bound it takes the one with the smallest expected
     label error, up to the last prompt: m is the Lagrange multiplier of that problem, by bisection. No
@@ -26,7 +27,7 @@ def margin_length_bounded(pool: Candidates) -> np.ndarray:
     """
     sure, apart = np.abs(pool.p_first - 0.5), np.abs(pool.log_length_ratio)
     chance = float((np.bincount(pool.prompt, apart) / np.bincount(pool.prompt)).mean())
-    goal = pool.options.option("margin_length_bounded", "bound") * chance
+    goal = bound * chance
     starts = np.searchsorted(pool.prompt, np.arange(len(pool.prompt_ids)))
 
     def mean_apart(m: float) -> float:
