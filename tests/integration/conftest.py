@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import prefect_server
 import pytest
+import warm
 from filelock import FileLock
-from workspace import SERVER, Workspace, fresh
+from workspace import SERVER, WARM, Workspace, fresh
 
 _HOOK = Path(__file__).parent / "connection_log"
 
@@ -29,15 +32,44 @@ def _offline_prefix() -> list[str]:
     return []
 
 
+@pytest.fixture(scope="session", autouse=True)
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder of all workers of this test session; what it starts ends with the last of them."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    with (folder / "workers").open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_SH)
+        yield folder
+
+
+def _process(shared: Path, name: str, start: Callable[[Path], tuple[int, str]]) -> str:
+    """A process that all workers share: whoever needs it first starts it; gives what `start` said of it."""
+    folder = shared / name
+    with FileLock(shared / f"{name}.lock"):
+        if not folder.exists():
+            pid, said = start(folder)
+            (folder / "said").write_text(said)
+            end = f"kill -9 -{pid}"
+            subprocess.Popen(["flock", str(shared / "workers"), "sh", "-c", end], start_new_session=True)
+    return (folder / "said").read_text()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warm_python(shared: Path) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(WARM, _process(shared, "warm", warm.start))
+        yield
+
+
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def finished(shared: Path) -> Workspace:
     """A project after `realign run --profile ci`, run without any network where that can be had.
 
     Every Python process of the run logs its connections to `connections.log`. Workers of one test
     session share it: the first makes it, the others wait. Tests copy it and leave it as it is.
     """
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    folder = shared / "finished"
     folder.mkdir(exist_ok=True)
     workspace = Workspace(folder / "project")
     with FileLock(folder / "lock"):
@@ -51,7 +83,8 @@ def _make(workspace: Workspace) -> None:
     fresh(workspace.root)
     folder = workspace.root.parent
     log = {"REALIGN_CONNECTION_LOG": str(folder / "connections.log")}
-    environment = {key: value for key, value in workspace.env().items() if key != "PREFECT_API_URL"} | log
+    inherited = workspace.env(warm=False)
+    environment = {key: value for key, value in inherited.items() if key != "PREFECT_API_URL"} | log
     environment["PYTHONPATH"] = f"{_HOOK}:{environment['PYTHONPATH']}"
     done = subprocess.run(
         [*_offline_prefix(), sys.executable, "-m", "flows.cli", "run", "--profile", "ci"],
@@ -69,9 +102,8 @@ def _make(workspace: Workspace) -> None:
 
 
 @pytest.fixture(scope="session")
-def _team_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with prefect_server.running(tmp_path_factory.mktemp("team") / "server-home") as address:
-        yield address
+def _team_server(shared: Path) -> str:
+    return _process(shared, "prefect", prefect_server.start)
 
 
 @pytest.fixture
@@ -82,6 +114,7 @@ def on_a_server(_team_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
-    """The address of a Prefect server of this test's own."""
-    with prefect_server.running(tmp_path / "server-home") as address:
-        yield address
+    """The address of a Prefect server that knows this test's deployment and no other."""
+    group, address = prefect_server.start(tmp_path / "server")
+    yield address
+    os.killpg(group, signal.SIGKILL)

@@ -25,9 +25,9 @@ def kill_when(
         except ProcessLookupError:
             continue
     run.wait()
-    stages = [pid for pid in victims if "realign.pipeline.runner" in _command(pid)]
+    stages = [pid for pid in victims if "realign.pipeline" in _command(pid)]
     deadline = time.monotonic() + 20
-    while any("realign.pipeline.runner" in _command(pid) for pid in stages):
+    while any("realign.pipeline" in _command(pid) for pid in stages):
         assert time.monotonic() < deadline, "a stage outlived its run"
         time.sleep(0.1)
     for pid in victims:  # Prefect's own server does not end with a killed run

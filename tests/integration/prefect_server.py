@@ -1,29 +1,26 @@
-"""A Prefect server of a test's own, and what it says of its flow runs."""
+"""A Prefect server for tests, and what it says of its flow runs."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 
-@contextmanager
-def running(home: Path) -> Iterator[str]:
-    """A server while the block lasts; gives the address of its API."""
+def start(folder: Path) -> tuple[int, str]:
+    """Start a server with a home in this folder; returns its process group and the address of its API."""
+    folder.mkdir()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")} | {
-        "PREFECT_HOME": str(home),
+        "PREFECT_HOME": str(folder / "home"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
@@ -36,17 +33,13 @@ def running(home: Path) -> Iterator[str]:
         start_new_session=True,
     )
     address = f"http://127.0.0.1:{port}/api"
-    try:
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(f"{address}/health", timeout=2)
-                break
-            except OSError:
-                time.sleep(0.5)
-        yield address
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    while True:
+        try:
+            urllib.request.urlopen(f"{address}/health", timeout=2)
+            return process.pid, address
+        except OSError:
+            assert process.poll() is None, "the Prefect server ended"
+            time.sleep(0.5)
 
 
 def call(address: str, path: str, content: dict[str, Any]) -> Any:
@@ -60,5 +53,5 @@ def call(address: str, path: str, content: dict[str, Any]) -> Any:
 
 def runs(address: str) -> list[dict[str, Any]]:
     """The flow runs that the server knows."""
-    found: list[dict[str, Any]] = call(address, "/flow_runs/filter", {})
-    return found
+    rows: list[dict[str, Any]] = call(address, "/flow_runs/filter", {})
+    return rows

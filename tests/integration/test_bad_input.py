@@ -85,9 +85,7 @@ def test_a_prompt_in_both_splits_is_refused(finished: Workspace, tmp_path: Path)
 
 
 def _module(stage: str) -> list[str]:
-    import sys
-
-    return [sys.executable, "-m", "realign.pipeline.runner", stage]
+    return ["python", "-m", "realign.pipeline", stage]
 
 
 def _stage(project: Workspace, stage: str, values: dict[str, str]) -> list[str]:

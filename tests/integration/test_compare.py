@@ -53,7 +53,7 @@ def test_an_experiment_goes_on_after_ctrl_c_and_a_kill_and_repeats_nothing(
     assert _statuses(project) == before, "a stage of the experiment was started again"
     assert (project.root / "compare" / "dvc.lock").read_bytes() == lock
 
-    assert "realign.pipeline.runner picks" not in project.dvc("repro", "--dry", "--force").stdout
+    assert "realign.pipeline picks" not in project.dvc("repro", "--dry", "--force").stdout
     assert "compare" not in project.realign("status").stdout.replace(str(project.root), "")
     assert project.lock() == main_lock
 

@@ -13,7 +13,11 @@ from workspace import Workspace, fresh, stages_run
 
 from realign.pipeline.runner import STAGES
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("finished")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.xdist_group("finished"),
+    pytest.mark.usefixtures("on_a_server"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +31,7 @@ def project(tmp_path: Path) -> Workspace:
     workspace = fresh(tmp_path / "project")
     home = tmp_path / "hf"
     workspace.environment = {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1"}
+    workspace.warm = False  # where the cache lies is read once, by an import
     rows = [
         {
             "prompt": f"question {n}",
@@ -50,7 +50,7 @@ def project(tmp_path: Path) -> Workspace:
 
 def _stage(project: Workspace, name: str, *values: str) -> subprocess.CompletedProcess[str]:
     settings.write(project.root, "ci", values)
-    return project.run(sys.executable, "-m", "realign.pipeline.runner", name)
+    return project.run("python", "-m", "realign.pipeline", name)
 
 
 _DATA = (

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 from workspace import Workspace, stages_run
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("together")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.xdist_group("together"),
+    pytest.mark.usefixtures("on_a_server"),
+]
 
 
 def test_clone_pulls_and_has_nothing_to_run(finished: Workspace, tmp_path: Path) -> None:

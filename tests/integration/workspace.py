@@ -13,8 +13,8 @@ from typing import IO
 
 HOME = Path(__file__).parents[2]
 REALIGN = [sys.executable, "-m", "flows.cli"]
-DVC = [sys.executable, "-m", "dvc"]
 SERVER = "TEST_PREFECT_SERVER"  # the address of a server that a test's runs use
+WARM = "TEST_WARM_PYTHON"  # a folder with a `python` that forks from a warm one (tests/integration/warm.py)
 
 
 @dataclass
@@ -23,14 +23,16 @@ class Workspace:
 
     root: Path
     environment: dict[str, str] = field(default_factory=dict)
+    warm: bool = True  # whether stages and DVC are forked from a process that imported the libraries already
 
-    def env(self) -> dict[str, str]:
+    def env(self, warm: bool = True) -> dict[str, str]:
         """This test's environment: a Prefect home of its own, the copy's code first."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "HF_"))}
+        first = [os.environ[WARM]] if self.warm and warm and WARM in os.environ else []
         return {
             **inherited,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": f"{self.root}{os.pathsep}{self.root / 'src'}",
+            "PATH": os.pathsep.join([*first, str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "PYTHONPATH": os.pathsep.join([*first, str(self.root), str(self.root / "src")]),
             "PREFECT_HOME": str(self.root.parent / "prefect-home"),
             "OMP_NUM_THREADS": "1",
             "DVC_NO_ANALYTICS": "1",
@@ -58,14 +60,14 @@ class Workspace:
 
     def dvc(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `dvc`."""
-        return self.run(*DVC, *arguments)
+        return self.run("python", "-m", "dvc", *arguments)
 
     def start(self, *arguments: str, output: int | IO[bytes] = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-        """Start `realign` in a process group of its own; what it says goes to `output`."""
+        """Start `realign` and nothing warm in a process group of its own; what it says goes to `output`."""
         return subprocess.Popen(
             [*REALIGN, *arguments],
             cwd=self.root,
-            env=self.env(),
+            env=self.env(warm=False),
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -83,7 +85,7 @@ class Workspace:
     def copy(self, folder: Path) -> Workspace:
         """A copy with everything in it, data, cache and finished rows too."""
         shutil.copytree(self.root, folder, symlinks=True)
-        return Workspace(folder, dict(self.environment))
+        return Workspace(folder, dict(self.environment), self.warm)
 
 
 _WHO = ("-c", "user.name=test", "-c", "user.email=test@example.invalid")
