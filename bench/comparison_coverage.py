@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python bench/comparison_coverage.py --repetitions 1000
 
-Experiments are drawn again and again from tests/unit/comparison/synthetic_arms.py: hard prompts, prompts that suit
+Experiments are drawn again and again from synthetic/synthetic_arms.py: hard prompts, prompts that suit
 a strategy, trainings that come out differently. 95 % intervals should hold the truth in 93 to 97 of 100, and where
 all strategies are alike at most 5 of 100 verdicts may name one.
 """
@@ -11,16 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections import defaultdict
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "unit" / "experiments" / "compare"))
-
-from synthetic_arms import World
+from synthetic.synthetic_arms import World
 
 from realign.evaluation.intervals import Resampling
 from realign.experiments.compare.lengths import length_controlled

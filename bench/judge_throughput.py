@@ -15,10 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
-from fake_judge_server import Running
-from judge_builders import label, pairs, question
+from synthetic.fake_judge_server import Running
+from synthetic.judge_builders import label, pairs, question
 
 from realign.errors import UserError
 from realign.labelers.llm_judge.labeler import llm_judge

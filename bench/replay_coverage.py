@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python bench/replay_coverage.py --repetitions 1000
 
-Scored data is drawn again and again from tests/unit/replay/replay_builders.py. The truth of each strategy is what it
+Scored data is drawn again and again from synthetic/scored_data.py. The truth of each strategy is what it
 reaches on very many prompts. 95 % intervals of label errors and of differences from random should hold it in 93 to 97
 of 100; where distance says nothing at most 5 of 100 tables may call a strategy better or worse than random.
 """
@@ -13,17 +13,12 @@ import argparse
 import contextlib
 import io
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
+from synthetic.scored_data import scored
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "unit"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "unit" / "experiments" / "replay"))
-
-from replay_builders import scored
-from unit_builders import section
-
+from realign.config import params_file
 from realign.evaluation.figures import Terms
 from realign.evaluation.intervals import Resampling
 from realign.evaluation.paired import difference, equal, holm
@@ -32,6 +27,7 @@ from realign.selection import registry
 
 STRATEGIES = ("easy", "hard", "centroid", "mid")
 LEVEL = 0.05
+SELECT = params_file.load(Path(__file__).parents[1] / "params.yaml").select
 
 
 def drawn(prompts: int, seed: int, far: float, blind: bool = False) -> Replayed:
@@ -40,7 +36,7 @@ def drawn(prompts: int, seed: int, far: float, blind: bool = False) -> Replayed:
     if blind:
         order = np.random.default_rng(seed).permutation(len(vectors))
         vectors = vectors.assign(vector=vectors["vector"].to_numpy()[order])
-    plan = Plan((BASELINE, *STRATEGIES), None, 1, None, 1, (1.0,), seed, section("select"))
+    plan = Plan((BASELINE, *STRATEGIES), None, 1, None, 1, (1.0,), seed, SELECT)
     with contextlib.redirect_stderr(io.StringIO()):
         return replay(data, vectors, plan, registry())
 

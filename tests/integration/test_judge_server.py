@@ -31,7 +31,7 @@ FAULTS = {
 def start(folder: Path, server: Running, count: int, **judge: object) -> subprocess.Popen[str]:
     """A process that labels so many pairs."""
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "tests" / "judge_builders.py"), str(folder), server.url, str(count),
+        [sys.executable, str(ROOT / "bench" / "synthetic" / "judge_builders.py"), str(folder), server.url, str(count),
          json.dumps(judge)],
         stdout=subprocess.PIPE,
         text=True,

@@ -273,7 +273,7 @@ MARGINS = Table(
     (
         _PAIR,
         _PROMPT,
-        Column("gap", FLOAT, "[ln pi/ref](better) - [ln pi/ref](worse), nats, beta not included"),
+        Column("gap", FLOAT, "ln pi/ref of the better - ln pi/ref of the worse, nats, beta not included"),
         Column("margin", FLOAT, "beta * gap: TRL's rewards/margins"),
         Column("correct", FLOAT, "1 if the gap is above 0, 0.5 if it is 0, else 0"),
     ),
@@ -329,7 +329,7 @@ ARM_MARGINS = Table(
         *_ARM,
         _PAIR,
         _PROMPT,
-        Column("margin", FLOAT, "beta * ([ln pi/ref](better) - [ln pi/ref](worse)), nats"),
+        Column("margin", FLOAT, "beta * (ln pi/ref of the better - ln pi/ref of the worse), nats"),
         Column("correct", FLOAT, "1 if the margin is above 0, 0.5 if it is 0, else 0"),
     ),
 )  # fmt: skip

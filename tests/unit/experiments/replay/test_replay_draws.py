@@ -5,7 +5,7 @@ import itertools
 
 import numpy as np
 import pytest
-from replay_builders import scored
+from scored_data import scored
 from unit_builders import section
 
 from realign.errors import UserError

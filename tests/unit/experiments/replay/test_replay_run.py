@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from replay_builders import write
+from scored_data import write
 from unit_builders import raw_params
 
 from realign.config import params_file

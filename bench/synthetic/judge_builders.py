@@ -1,6 +1,6 @@
 """Questions for a judge that tests make by hand, and a process that asks them, to be killed.
 
-python tests/judge_builders.py FOLDER URL PAIRS '{"concurrency": 32}'
+python bench/synthetic/judge_builders.py FOLDER URL PAIRS '{"concurrency": 32}'
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from realign.labelers.llm_judge.labeler import llm_judge
 from realign.store import ids
 from realign.store.work import Work
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 _COLUMNS = ["pair_id", "prompt_id", "messages", "rule", "response_a", "response_b", "text_a", "text_b"]
 
 

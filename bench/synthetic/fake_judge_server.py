@@ -1,6 +1,6 @@
 """A fake of a paid judge: an HTTP server on loopback that speaks /v1/chat/completions and can misbehave.
 
-    python tests/fake_judge_server.py --port 0 --log sold.jsonl --plan '{"latency": 0.02, "rates": {"429": 0.05}}'
+    python bench/synthetic/fake_judge_server.py --port 0 --log sold.jsonl --plan '{"latency": 0.02, "rates": {"429": 0.05}}'
 
 prints its address, then serves until it is killed. `GET /counts` says what it sold so far; every sale is
 a line of the log before the buyer has it, so that the counts outlive the server: one that is started
