@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from realign.evaluation.calibration import calibration
+from realign.evaluation.figures import SIDES, UNDECIDED, as_json, decided, terms
 from realign.evaluation.intervals import Figure, Resampling, mean, proportion, rate
-
-SIDES, LEVEL = ("a", "b"), ("tie", "both_bad")
 
 
 def figures(
@@ -35,7 +35,7 @@ def figures(
     - unanswered: share of all pairs on which it says nothing that can be read;
     - consistency, position_bias: see there; null where it has no order or its orders are not given;
     - length: see `length_bias`;
-    - calibration: see judging.calibration.
+    - calibration: see realign.evaluation.calibration.
 
     Args:
         winner: a, b, tie, both_bad; anything else is no answer. Shape (n,).
@@ -45,22 +45,23 @@ def figures(
         length_b: of response b. Shape (n,).
         pair_ids: for the halves of the calibration. Length n.
         how: of the intervals.
-        first_ab: its verdict with a shown first, '' or None where there is none. Shape (n,).
-        first_ba: its verdict with b shown first. Shape (n,).
+        first_ab: its label with a shown first, '' or None where there is none. Shape (n,).
+        first_ba: its label with b shown first. Shape (n,).
     """
     how = Resampling(how.resamples, how.confidence, how.seed, "pairs")
-    known, decided, level = np.isin(answer, SIDES), np.isin(winner, SIDES), np.isin(winner, LEVEL)
-    judged = known & decided
-    right = winner == answer
+    table = terms(pd.DataFrame({"winner": winner, "gold": answer}))
+    known, named, tied = decided(answer), decided(winner), table["ties"].above > 0
+    judged = table["label_error"].below > 0
+    right = judged & (table["label_error"].above == 0)
     p_named = np.where(winner == "a", p_a, 1 - p_a)
     orders = None if first_ab is None or first_ba is None else (first_ab, first_ba)
-    found: dict[str, Figure | None] = {
-        "coverage": _share(decided[known], how),
+    shares: dict[str, Figure | None] = {
+        "coverage": _share(named[known], how),
         "accuracy": _share(right[judged], how),
-        "accuracy_ties_half": rate(np.where(level, 0.5, right)[known & (decided | level)], how),
-        "ties": _share(level, how),
-        "ties_found": _share(level[~known], how),
-        "unanswered": _share(~(decided | level), how),
+        "accuracy_ties_half": rate(np.where(tied, 0.5, right)[known & (named | tied)], how),
+        "ties": _share(tied, how),
+        "ties_found": _share(tied[~known], how),
+        "unanswered": _share(~(named | tied), how),
         "consistency": orders and consistency(*orders, how),
         "position_bias": orders and position_bias(*orders, how),
     }
@@ -68,22 +69,22 @@ def figures(
     ids = [str(pair) for pair in np.asarray(pair_ids, dtype=object)[judged]]
     return {
         "pairs": len(winner),
-        **_json(found),
-        "length": _json(lengths),
+        **as_json(shares),
+        "length": as_json(lengths),
         "calibration": calibration(p_named[judged], right[judged], ids, how.confidence),
     }
 
 
 def consistency(first_ab: np.ndarray, first_ba: np.ndarray, how: Resampling) -> Figure | None:
-    """Share of pairs that get the same verdict in both orders, among those with a verdict in both."""
-    both = np.isin(first_ab, SIDES + LEVEL) & np.isin(first_ba, SIDES + LEVEL)
+    """Share of pairs that get the same label in both orders, among those with a label in both."""
+    both = np.isin(first_ab, SIDES + UNDECIDED) & np.isin(first_ba, SIDES + UNDECIDED)
     return _share((first_ab == first_ba)[both], how)
 
 
 def position_bias(first_ab: np.ndarray, first_ba: np.ndarray, how: Resampling) -> Figure | None:
-    """Share of verdicts for one side that name the response shown first; 0.5 is no bias.
+    """Share of labels for one side that name the response shown first; 0.5 is no bias.
 
-    The two orders of a pair are not independent, so a pair is one value, the mean of its verdicts.
+    The two orders of a pair are not independent, so a pair is one value, the mean of its labels.
     """
     sides = np.array([np.isin(first_ab, SIDES), np.isin(first_ba, SIDES)])
     named = np.array([first_ab == "a", first_ba == "b"]) & sides
@@ -112,7 +113,3 @@ def length_bias(
 
 def _share(hits: np.ndarray, how: Resampling) -> Figure | None:
     return proportion(int(hits.sum()), len(hits), how.confidence)
-
-
-def _json(found: Mapping[str, Figure | None]) -> dict[str, Any]:
-    return {name: figure and figure.as_json() for name, figure in found.items()}
