@@ -79,7 +79,7 @@ def prepare(path: Path, options: Prepare, seed: int) -> Prepared:
     )
 
 
-def normalised(text: str) -> str:
+def normalized(text: str) -> str:
     """Text without case, punctuation and repeated blanks: two that are equal here are near-copies."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(re.findall(r"\w+", folded)) or folded.strip()
@@ -157,7 +157,7 @@ def _limited(
             quarantine.add("response", ids.response_id(prompt, text), "over_max_prompts")
     for prompt in keep:
         texts = prompts[prompt].responses
-        # by hash, not by score or place: which responses stay must not favour any of them
+        # by hash, not by score or place: which responses stay must not favor any of them
         ranked = sorted(texts, key=lambda t: ids.response_id(prompt, t))
         for text in ranked[options.max_responses :]:
             quarantine.add("response", ids.response_id(prompt, text), "over_max_responses", text)
@@ -169,7 +169,7 @@ def _prompts(prompts: dict[str, _Prompt], options: Prepare, seed: int) -> pd.Dat
     rows = []
     for prompt, entry in prompts.items():
         first = next(m["content"] for m in entry.row.messages if m["role"] == "user")
-        group = ids.digest("group", normalised(first))
+        group = ids.digest("group", normalized(first))
         held_out = ids.uniform("split", str(seed), group) < options.eval_share
         split = "eval" if held_out else "train"
         rows.append((prompt, ids.dump_messages(entry.row.messages), split, group, entry.row.rule))

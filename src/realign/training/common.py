@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 
 from realign.models.load import has_bf16
 from realign.progress import progress
@@ -67,6 +67,13 @@ class Watch(TrainerCallback):  # type: ignore[misc]
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Close the bar."""
         self._bar.close()
+
+
+def resume(trainer: Any, checkpoints: Path, what: str) -> None:
+    """Train, from the newest complete checkpoint if there is one, with a progress bar labeled `what`."""
+    trainer.remove_callback(PrinterCallback)  # the bar shows the loss
+    trainer.add_callback(Watch(what))
+    trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
 
 
 def last_checkpoint(folder: Path) -> str | None:

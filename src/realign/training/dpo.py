@@ -43,10 +43,9 @@ def train_dpo(
     """
     from datasets import Dataset
     from peft import LoraConfig
-    from transformers import PrinterCallback
     from trl import DPOConfig, DPOTrainer
 
-    from realign.training.common import Watch, arguments, last_checkpoint
+    from realign.training.common import arguments, resume
 
     ours = objective(settings, preferences)
     data = Dataset.from_dict(
@@ -94,10 +93,8 @@ def train_dpo(
             target_modules=lora.target_modules,
             task_type="CAUSAL_LM",
         ),
-        callbacks=[Watch("train")],
     )
-    trainer.remove_callback(PrinterCallback)  # the bar shows the loss
-    trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
+    resume(trainer, checkpoints, "train")
     return trainer.model, _curve(trainer.state.log_history)
 
 

@@ -38,10 +38,9 @@ def train_supervised(
         The trained model.
     """
     from datasets import Dataset
-    from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
-    from realign.training.common import Watch, arguments, last_checkpoint
+    from realign.training.common import arguments, resume
 
     data = Dataset.from_dict(
         {
@@ -68,8 +67,6 @@ def train_supervised(
         args=config,
         train_dataset=data,
         processing_class=tokenizer,
-        callbacks=[Watch(what)],
     )
-    trainer.remove_callback(PrinterCallback)  # the bar shows the loss
-    trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
+    resume(trainer, checkpoints, what)
     return trainer.model

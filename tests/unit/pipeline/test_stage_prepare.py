@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stage_builders import run as run_stage
 from stage_builders import under
 
-from realign.data.prepare import normalised
+from realign.data.prepare import normalized
 from realign.errors import UserError
 from realign.store import artifacts, ids
 from realign.store.artifacts import ARTIFACTS
@@ -360,10 +360,10 @@ def test_conversations_that_begin_alike_are_on_one_side(run):
 
 
 def test_near_copies_are_known_by_case_form_and_punctuation():
-    assert normalised("  Ｈello,  WORLD! ") == "hello world"
-    assert normalised("Straße") == normalised("STRASSE")
-    assert normalised("???") == "???"
-    assert normalised("??") != normalised("!!")
+    assert normalized("  Ｈello,  WORLD! ") == "hello world"
+    assert normalized("Straße") == normalized("STRASSE")
+    assert normalized("???") == "???"
+    assert normalized("??") != normalized("!!")
 
 
 def test_too_many_prompts_or_responses_are_left_out_by_hash(run):
