@@ -43,7 +43,7 @@ class Table:
         return [c.name for c in self.columns]
 
 
-_PROMPT = Column("prompt_id", STRING, "hash of the conversation (core/ids.py)")
+_PROMPT = Column("prompt_id", STRING, "hash of the conversation (store/ids.py)")
 _RESPONSE = Column("response_id", STRING, "hash of prompt id and response text")
 _PAIR = Column("pair_id", STRING, "hash of prompt id and the unordered pair of response ids")
 _PURPOSE = Column(
@@ -59,8 +59,8 @@ PROMPTS = Table(
         Column("messages", STRING, "JSON list of {role, content}, the last one from the user"),
         Column("split", STRING, "train or eval, by a hash of the group"),
         Column("group", STRING, "hash of the first user turn, case and punctuation aside: "
-                                "conversations that begin alike stay on one side"),
-        Column("rule", STRING, "JSON of the builtin task's quality rule", nullable=True),
+                                "conversations that begin alike are in the same split"),
+        Column("rule", STRING, "JSON of the rule that scores any response, where the data has one", nullable=True),
     ),
 )  # fmt: skip
 
@@ -80,7 +80,7 @@ SCORES = Table(
     (
         _PROMPT,
         _RESPONSE,
-        Column("annotator", STRING, "who scored ('score' where the data names nobody)"),
+        Column("annotator", STRING, "who scored; 'score' where the data does not say"),
         Column("score", FLOAT, "higher is better; comparable within a prompt only"),
     ),
 )  # fmt: skip
@@ -101,7 +101,7 @@ RESPONSES = Table(
     (
         _PROMPT,
         _RESPONSE,
-        Column("k", INT, "number of the sample within its prompt (first one, where texts repeat)"),
+        Column("k", INT, "number of the sample within its prompt; the first one where texts repeat"),
         Column("text", STRING, "the response"),
         Column("generator", STRING, "who wrote it: 'policy' or as the data says", nullable=True),
         Column("finish", STRING, "stop: ended by itself; length: cut at max_new_tokens; given"),
@@ -111,7 +111,7 @@ RESPONSES = Table(
 
 EMBEDDINGS = Table(
     "embeddings", "One vector a response.", ("response_id",),
-    (_RESPONSE, Column("vector", VECTOR, "float32, not normalised; same length in every row")),
+    (_RESPONSE, Column("vector", VECTOR, "float32, not normalized; same length in every row")),
 )  # fmt: skip
 
 REWARDS = Table(
@@ -122,7 +122,7 @@ REWARDS = Table(
         Column("policy_logprob", FLOAT, "ln pi(response | prompt) of the earlier run's policy, nats; null without one",
                nullable=True),
         Column("reference_logprob", FLOAT, "the same of the base, nats"),
-        Column("tokens", INT, "tokens that these are sums over: the response's and its end token, less what was cut"),
+        Column("tokens", INT, "tokens that these sums are over: the response and its end token, without what was cut"),
         Column("reward", FLOAT, "policy_logprob - reference_logprob, nats; without an earlier policy reference_logprob / "
                "tokens, nats a token"),
     ),
@@ -139,11 +139,11 @@ PAIRS = Table(
         Column("response_b", STRING, "response id shown second"),
         Column("similarity", FLOAT, "cosine of the two vectors, 5 decimals"),
         Column("log_length_ratio", FLOAT, "ln(tokens of a / tokens of b)"),
-        Column("predicted_gap", FLOAT, "quality of a less that of b, as a head trained on the pilot's labels "
+        Column("predicted_gap", FLOAT, "quality of a minus that of b, as a reward head fitted to the pilot's labels "
                "predicts it; null without a pilot", nullable=True),
-        Column("choice", INT, "place of this pair among all of its prompt's, the strategy's first choice = 1"),
-        Column("rank", INT, "place of this pair among all of its prompt's, least alike = 1"),
-        Column("n_pairs", INT, "pairs that the prompt offers"),
+        Column("choice", INT, "place of this pair among all of its prompt, the strategy's first choice = 1"),
+        Column("rank", INT, "place of this pair among all of its prompt, least alike = 1"),
+        Column("n_pairs", INT, "number of the prompt's pairs"),
     ),
 )  # fmt: skip
 
@@ -156,7 +156,7 @@ PILOT = Table(
         Column("response_b", STRING, "response id shown second"),
         Column("winner", STRING, "a, b, tie or both_bad"),
         Column("p_a", FLOAT, "the labeler's probability that a is better"),
-        Column("labeler", STRING, "who judged"),
+        Column("labeler", STRING, "who labeled"),
     ),
 )  # fmt: skip
 
@@ -164,7 +164,7 @@ HISTOGRAM = Table(
     "histogram", "Similarities of all candidate pairs, and of each strategy's picks, in 40 bins.",
     ("picks", "bin"),
     (
-        Column("picks", STRING, "'all' candidate pairs, or the strategy"),
+        Column("picks", STRING, "all: every candidate pair; otherwise the strategy"),
         Column("bin", INT, "number of the bin, 0 to 39"),
         Column("low", FLOAT, "cosine at the bin's left edge"),
         Column("high", FLOAT, "cosine at the bin's right edge"),
@@ -181,7 +181,7 @@ LABELS = Table(
         _PROMPT,
         Column("winner", STRING, "a, b, tie or both_bad"),
         Column("p_a", FLOAT, "the labeler's probability that a is better"),
-        Column("labeler", STRING, "who judged"),
+        Column("labeler", STRING, "who labeled"),
         Column("gold", STRING, "a, b or tie by the noise-free rule or the second annotator",
                nullable=True),
         Column("gold_gap", FLOAT, "how much better the gold winner is, in gold's own units",
@@ -200,10 +200,10 @@ LEDGER = Table(
         Column("kind", STRING, "llm_judge, self_judge, reward_model, human"),
         Column("labeler", STRING, "the same in words"),
         Column("annotator", STRING, "the person's name; empty for a machine"),
-        Column("occasion", INT, "0; 1 and above where one person is asked again on purpose"),
+        Column("occasion", INT, "0; 1 and above where a person gets the same pair again on purpose"),
         Column("winner", STRING, "a, b, tie, both_bad or abstain"),
         Column("p_a", FLOAT, "probability that a is better"),
-        Column("consistent", BOOL, "both orders say the same", nullable=True),
+        Column("consistent", BOOL, "both orders give the same label", nullable=True),
         Column("answer_ab", STRING, "raw answer with a shown first", nullable=True),
         Column("answer_ba", STRING, "raw answer with b shown first", nullable=True),
         Column("rationale", STRING, "the judge's reason, or the person's comment", nullable=True),
@@ -244,7 +244,7 @@ PREFERENCES = Table(
         Column("chosen", STRING, "text of the winner"),
         Column("rejected", STRING, "text of the loser"),
         Column("p_chosen", FLOAT, "the labeler's probability that chosen is better"),
-        Column("labeler", STRING, "who judged"),
+        Column("labeler", STRING, "who labeled"),
         Column("similarity", FLOAT, "cosine of the two, 5 decimals"),
         Column("chosen_tokens", INT, "length of chosen"),
         Column("rejected_tokens", INT, "length of rejected"),
@@ -252,15 +252,15 @@ PREFERENCES = Table(
 )  # fmt: skip
 
 JUDGEMENTS = Table(
-    "judgements", "Held-out prompts answered by base and policy, and what the judge said.",
+    "judgements", "Held-out prompts answered by base and policy, with the quality that the scorer gives to both.",
     ("prompt_id", "sample"),
     (
         _PROMPT,
         Column("sample", INT, "number of the sample within its prompt"),
         Column("base_text", STRING, "the base policy's response"),
         Column("policy_text", STRING, "the aligned policy's response"),
-        Column("base_quality", FLOAT, "the judge's quality of it"),
-        Column("policy_quality", FLOAT, "the judge's quality of it"),
+        Column("base_quality", FLOAT, "its quality, by the scorer"),
+        Column("policy_quality", FLOAT, "its quality, by the scorer"),
         Column("win", FLOAT, "1 the policy's is better, 0 the base's, 0.5 equal"),
         Column("base_tokens", INT, "length of the base's response"),
         Column("policy_tokens", INT, "length of the policy's response"),
@@ -294,7 +294,7 @@ LENGTHS = Table(
 CURVE = Table(
     "curve", "Training log, a row a step.", ("step",),
     (
-        Column("step", INT, "optimiser step"),
+        Column("step", INT, "optimizer step"),
         Column("loss", FLOAT, "training loss of this step"),
         Column("reward_margin", FLOAT, "beta included", nullable=True),
         Column("reward_accuracy", FLOAT, "share of pairs with a margin above 0", nullable=True),
@@ -305,7 +305,7 @@ CURVE = Table(
 
 _ARM = (
     Column("strategy", STRING, "the arm's strategy"),
-    Column("budget", INT, "labels that the arm may buy"),
+    Column("budget", INT, "labels that the arm may have"),
     Column("seed", INT, "the arm's training seed"),
 )
 
@@ -335,20 +335,20 @@ ARM_MARGINS = Table(
 )  # fmt: skip
 
 ARM_PICKS = Table(
-    "arm_picks", "Pairs that every arm bought a label for. Those of a smaller budget are the first of the larger, "
+    "arm_picks", "Pairs that every arm had labeled. Those of a smaller budget are the first of the larger, "
     "except where a strategy learns: its pilot is at most half of the budget.",
     ("strategy", "budget", "seed", "pair_id"),
     (
         *_ARM,
         _PAIR,
         _PROMPT,
-        Column("place", INT, "order in which the arm bought it, from 1"),
-        Column("pilot", BOOL, "bought to teach the strategy, before it could pick"),
+        Column("place", INT, "order in which the arm had it labeled, from 1"),
+        Column("pilot", BOOL, "labeled for the pilot, before the strategy could pick"),
         Column("response_a", STRING, "response id shown first"),
         Column("response_b", STRING, "response id shown second"),
         Column("winner", STRING, "a, b, tie or both_bad"),
         Column("p_a", FLOAT, "the labeler's probability that a is better"),
-        Column("labeler", STRING, "who judged"),
+        Column("labeler", STRING, "who labeled"),
         Column("gold", STRING, "a, b or tie by the noise-free rule or the second annotator", nullable=True),
         Column("log_length_ratio", FLOAT, "ln(tokens of a / tokens of b)"),
         Column("similarity", FLOAT, "cosine of the two vectors, 5 decimals"),
@@ -374,7 +374,7 @@ BASE_ANSWERS = Table(
         Column("sample", INT, "number of the sample within its prompt"),
         Column("text", STRING, "the base policy's response"),
         Column("tokens", INT, "length of it"),
-        Column("quality", FLOAT, "the judge's quality of it"),
+        Column("quality", FLOAT, "its quality, by the scorer"),
     ),
 )  # fmt: skip
 
@@ -384,7 +384,7 @@ ARM_FIGURES = Table(
     (
         Column("metric", STRING, "what was measured"),
         Column("strategy", STRING, "the arms' strategy"),
-        Column("budget", INT, "labels that they bought"),
+        Column("budget", INT, "labels that they had"),
         Column("value", FLOAT, "the figure, mean over seeds"),
         Column("low", FLOAT, "lower end of its interval", nullable=True),
         Column("high", FLOAT, "upper end", nullable=True),
