@@ -1,4 +1,4 @@
-"""The retraining flow: every stage in order, then a table, the report, and proof that all is clean."""
+"""The retraining flow: every stage in order, then the results, the report, and a check that nothing is stale."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.runtime import flow_run
 
-from flows import dvc_cli, labels, plain_logs, project, results
-from flows.stage_task import run_stage
+from flows import dvc_cli, labels, project, results
+from flows.stage_task import plain_logs, run_stage
 from realign.errors import LabelsMissing, UserError
 from realign.pipeline.table import CODE, STAGES
 
-plain_logs.install()
+plain_logs()
 
 
 def _name() -> str:
@@ -29,14 +29,14 @@ def align(root: str = ".", start: str | None = None, until: str | None = None) -
 
     Args:
         root: the project's folder.
-        start: begin at this stage; all above it must be up to date.
+        start: first stage; all stages before it must be up to date.
         until: stop after this stage.
 
     Returns:
-        What happened to each stage: 'ran' or 'up to date'.
+        The outcome of each stage: 'ran' or 'up to date'.
 
     Raises:
-        UserError: a stage cannot go on; its words name the mend.
+        UserError: a stage failed; the message names the fix.
     """
     folder = Path(root).resolve()
     logger = get_run_logger()
@@ -53,13 +53,13 @@ def align(root: str = ".", start: str | None = None, until: str | None = None) -
 
 
 def bring_up_to_date(folder: Path, start: str | None, until: str | None) -> dict[str, str]:
-    """Run what is stale of these stages, in order; whoever calls holds the workspace.
+    """Run the stale ones of these stages, in order; the caller must hold the lock of the workspace.
 
     Returns:
-        What happened to each stage: 'ran' or 'up to date'.
+        The outcome of each stage: 'ran' or 'up to date'.
 
     Raises:
-        UserError: a stage cannot go on; its words name the mend.
+        UserError: a stage failed; the message names the fix.
     """
     project.check(folder)
     labels.collect(folder, get_run_logger().info)
@@ -72,22 +72,30 @@ def bring_up_to_date(folder: Path, start: str | None, until: str | None) -> dict
     first = min((STAGES.index(name) for name in stale if name in STAGES), default=len(STAGES))
     if first < STAGES.index(stages[0]):
         raise UserError(
-            f"{STAGES[first]} is stale and stands above {start}: run without --from, or from {STAGES[first]}"
+            f"{STAGES[first]} is stale and comes before {start}: run without --from, or from {STAGES[first]}",
+            code="run.stale_above",
         )
     done = {name: run_stage(folder, name, fresh=STAGES.index(name) < first) for name in stages}
     left = {} if not stale else {name: why for name, why in dvc_cli.status(folder).items() if name in stages}
     if left:
-        raise UserError(f"DVC holds these stages for stale after the run, which is a bug: {left}")
+        raise UserError(
+            f"stages are still stale after the run, which is a bug: {left}", code="run.still_stale"
+        )
     return done
 
 
 def _chosen(start: str | None, until: str | None) -> tuple[str, ...]:
     for name in filter(None, (start, until)):
         if name not in STAGES:
-            raise UserError(f"there is no stage {name!r}; the stages are {', '.join(STAGES)}")
+            raise UserError(
+                f"there is no stage {name!r}; the stages are {', '.join(STAGES)}", code="run.unknown_stage"
+            )
     first, last = STAGES.index(start or STAGES[0]), STAGES.index(until or STAGES[-1])
     if first > last:
-        raise UserError(f"--from {start} comes after --until {until}; the order is {', '.join(STAGES)}")
+        raise UserError(
+            f"--from {start} comes after --until {until}; the order is {', '.join(STAGES)}",
+            code="run.stage_order",
+        )
     return STAGES[first : last + 1]
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from flows import cli_compare, cli_labels, cli_replay, interrupt, project
+from flows import cli_compare, cli_labels, cli_replay, interrupt, output, project
 from realign.config import environment
 from realign.errors import UserError
 
@@ -27,12 +26,13 @@ app.command("label")(cli_labels.label)
 app.command("judge-check")(cli_labels.judge_check)
 app.add_typer(cli_labels.ledger_app, name="ledger")
 app.add_typer(cli_labels.votes_app, name="votes")
-_console = Console()
 
-Profile = Annotated[str | None, typer.Option(help="Values of profiles/NAME.yaml, written into params.yaml.")]
+Profile = Annotated[str | None, typer.Option(help="Write the values of profiles/NAME.yaml into params.yaml.")]
 Assignments = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="One value, written into params.yaml."),
+    typer.Option(
+        "--set", metavar="SECTION.KEY=VALUE", help="Write one value into params.yaml; may be repeated."
+    ),
 ]
 
 
@@ -40,10 +40,10 @@ Assignments = Annotated[
 def run(
     profile: Profile = None,
     set_: Assignments = None,
-    start: Annotated[str | None, typer.Option("--from", metavar="STAGE", help="Begin at this stage.")] = None,
+    start: Annotated[str | None, typer.Option("--from", metavar="STAGE", help="Start at this stage.")] = None,
     until: Annotated[str | None, typer.Option(metavar="STAGE", help="Stop after this stage.")] = None,
 ) -> None:
-    """Run the pipeline: only stages that are stale, under Prefect, ending with the result table."""
+    """Run the stale stages of the pipeline under Prefect, and print the results."""
     interrupt.install()
     root = project.find()
     from flows import settings
@@ -54,40 +54,37 @@ def run(
 
     done = align(root=str(root), start=start, until=until)
     ran = [name for name, what in done.items() if what == "ran"]
-    _console.print(f"\nran: {', '.join(ran) or 'nothing, all is up to date'}", highlight=False)
+    output.say(f"\nran: {', '.join(ran) or 'nothing, everything is up to date'}")
     if "report" in done:
         from flows import results
 
-        results.show(root, _console)
+        results.show(root)
 
 
 @app.command()
 def status() -> None:
-    """Which stages are stale and why, and what is missing."""
-    from flows import dvc_cli, status_words
+    """Show which stages are stale and why, and what is missing."""
+    from flows import dvc_cli
+    from flows import status as stages
 
     root = project.find()
     project.check(root)
     stale = dvc_cli.status(root)
-    for line in status_words.lines(stale, root):
-        _console.print(line, highlight=False, markup=False)
+    for line in stages.lines(stale, root):
+        output.say(line)
 
 
 @app.command()
 def doctor() -> None:
-    """Check Python, packages, git, DVC, disk, and that a Prefect server can start."""
+    """Check Python, packages, git, DVC, disk space, and that a Prefect server can start."""
     from flows import health
 
     bad = 0
     for check in health.checks(Path.cwd()):
         bad += not check.ok
-        _console.print(
-            f"{'ok ' if check.ok else 'BAD'}  {check.what}: {check.found}",
-            highlight=False,
-            markup=False,
-        )
+        output.say(f"{'ok ' if check.ok else 'BAD'}  {check.what}: {check.result}")
         if not check.ok:
-            _console.print(f"     mend: {check.mend}", highlight=False, markup=False)
+            output.say(f"     fix: {check.fix}")
     raise typer.Exit(1 if bad else 0)
 
 
@@ -96,11 +93,11 @@ def export(
     path: Annotated[Path, typer.Argument(help="File to write; it must not exist yet.")],
     to: Annotated[str, typer.Option(help="trl, jsonl or alpaca-eval.")],
 ) -> None:
-    """Write preferences (trl, jsonl) or held-out generations (alpaca-eval) in the field's formats."""
+    """Export preferences (trl, jsonl) or held-out generations (alpaca-eval)."""
     from realign.data import export as exporting
 
     count = exporting.write(project.find(), to, path)
-    _console.print(f"{count} rows written to {path}", highlight=False)
+    output.say(f"{count} rows written to {path}")
 
 
 @app.command()
@@ -110,44 +107,44 @@ def push() -> None:
 
     root = project.find()
     dvc_cli.remote(root)
-    if dvc_cli.run(root, "push", "--run-cache", say=_say):
+    if dvc_cli.run(root, "push", "--run-cache", say=output.say):
         raise UserError(
-            "dvc push failed; its own words stand above. Run realign push again: it goes on from there"
+            "dvc push failed; see its output above. Run realign push again: it continues from there",
+            code="dvc.push_failed",
         )
-    _console.print("pushed; commit dvc.lock and reports/metrics.json, so that a clone knows what to pull")
+    output.say("pushed; commit dvc.lock and reports/metrics.json, so that a clone knows what to pull")
 
 
 @app.command()
 def pull() -> None:
     """Fetch the data and models of this commit from the DVC remote."""
-    from flows import dvc_cli, experiment
+    from flows import dvc_cli
 
     root = project.find()
     dvc_cli.remote(root)
-    targets = [*dvc_cli.own(root), *experiment.finished(root)]
-    if dvc_cli.run(root, "pull", "--run-cache", *targets, say=_say):
-        raise UserError("dvc pull failed; its own words stand above. Was everything pushed (realign push)?")
-    _console.print("pulled; realign status says what is left to run")
+    targets = [*dvc_cli.own(root), *dvc_cli.finished_arms(root)]
+    if dvc_cli.run(root, "pull", "--run-cache", *targets, say=output.say):
+        raise UserError(
+            "dvc pull failed; see its output above. Was everything pushed (realign push)?",
+            code="dvc.pull_failed",
+        )
+    output.say("pulled; realign status shows what is left to run")
 
 
 @app.command()
 def serve(
     cron: Annotated[str, typer.Option(help="When to run, five fields, e.g. '0 3 * * 1'.")],
-    timezone: Annotated[str, typer.Option(help="Name of the time zone of --cron.")] = "UTC",
+    timezone: Annotated[str, typer.Option(help="Time zone of --cron.")] = "UTC",
 ) -> None:
-    """Run the flow on a schedule, in this one process, against a Prefect server."""
+    """Run the flow on a schedule, in this process, against a Prefect server."""
     from flows import schedule
 
     schedule.serve(project.find(), cron, timezone)
 
 
-def _say(line: str) -> None:
-    _console.print(line, highlight=False, markup=False)
-
-
 def main() -> None:
-    """Run the command; what a person can mend is said without a traceback."""
-    environment.settle(hub=True)  # whether the hub may be asked is for each stage to say
+    """Run the command; errors that the user can fix are printed without a traceback."""
+    environment.settle(hub=True)  # each stage decides for itself whether it may use the hub
     try:
         app()
     except UserError as error:
@@ -155,7 +152,7 @@ def main() -> None:
         print(f"\nrealign: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print(interrupt.WORDS, file=sys.stderr)
+        print(interrupt.MESSAGE, file=sys.stderr)
         sys.exit(interrupt.STATUS)
     finally:
         interrupt.wait_if_leaving()

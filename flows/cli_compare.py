@@ -5,25 +5,27 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from flows import interrupt, project
-
-_console = Console()
+from flows import interrupt, output, project
 
 
 def compare(
-    strategies: Annotated[str | None, typer.Option(help="Names, with commas; as in params.yaml.")] = None,
-    budgets: Annotated[str | None, typer.Option(help="Labels that each arm buys, with commas.")] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="How often each arm is trained anew.")] = None,
+    strategies: Annotated[
+        str | None, typer.Option(help="Comma-separated names. (default: as in params.yaml)")
+    ] = None,
+    budgets: Annotated[
+        str | None, typer.Option(help="Comma-separated numbers of labels. (default: as in params.yaml)")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Trainings of each arm. (default: as in params.yaml)")
+    ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Arms that run side by side; as many as there are cores.")
+        int | None, typer.Option(min=1, help="Arms that run in parallel. (default: number of cores)")
     ] = None,
 ) -> None:
-    """Train with the pairs of each strategy at equal budgets and say which is best, and by how much.
+    """Train on each strategy's pairs at equal budgets, and report which is best and by how much.
 
-    What is named here is written into params.yaml, section compare. Arms that are up to date are not run again.
+    Options are written into section compare of params.yaml. Arms that are up to date are not run again.
     """
     interrupt.install()
     root = project.find()
@@ -32,7 +34,7 @@ def compare(
     listed = {"strategies": strategies, "budgets": budgets}
     assignments = [f"compare.{key}=[{names}]" for key, names in listed.items() if names]
     assignments += [f"compare.seeds={list(range(1, seeds + 1))}"] if seeds else []
-    settings.write(root, None, assignments, lambda outcome: project.check_comparison(root, outcome))
+    settings.write(root, None, assignments, lambda params: project.check_comparison(root, params))
     from flows import compare as experiment
     from realign.store import artifacts
     from realign.store.artifacts import ARTIFACTS
@@ -40,39 +42,32 @@ def compare(
     done = experiment.compare(root, jobs or _cores())
     arms = [what for name, what in done.items() if name.startswith("arm")]
     show(artifacts.read_json(root / ARTIFACTS["comparison"].path))
-    _console.print(f"\narms trained: {arms.count('ran')} of {len(arms)}", highlight=False)
-    _console.print(f"page: {root / experiment.PAGE}", highlight=False, soft_wrap=True)
+    output.say(f"\narms trained: {arms.count('ran')} of {len(arms)}")
+    output.say(f"page: {root / experiment.PAGE}")
 
 
-def show(found: dict[str, Any]) -> None:
-    """Print the primary figure of every strategy at every budget, and the verdict."""
+def show(result: dict[str, Any]) -> None:
+    """Print the primary figure of every strategy at every budget, and the conclusion."""
     from realign.experiments.compare.metrics import METRICS, PRIMARY
 
-    table = Table(
-        title=f"{METRICS[PRIMARY].title}, mean of {len(found['seeds'])} seeds", title_justify="left"
+    columns = {"strategy": "left"} | {f"{budget} labels": "right" for budget in result["budgets"]}
+    figures = {(arm["strategy"], arm["budget"]): arm["figures"][PRIMARY] for arm in result["arms"]}
+    rows = [
+        [name, *(output.cell(figures[name, budget]) for budget in result["budgets"])]
+        for name in result["strategies"]
+    ]
+    output.show(f"{METRICS[PRIMARY].title}, mean of {len(result['seeds'])} seeds", columns, rows)
+    output.say(
+        f"held-out pairs: {result['pairs']}; brackets are {100 * result['confidence']:g} % intervals over prompts and "
+        f"seeds; the baseline is {result['baseline']}",
+        wrap=True,
     )
-    table.add_column("strategy")
-    for budget in found["budgets"]:
-        table.add_column(f"{budget} labels", justify="right")
-    figures = {(arm["strategy"], arm["budget"]): arm["figures"][PRIMARY] for arm in found["arms"]}
-    for name in found["strategies"]:
-        table.add_row(name, *(_cell(figures[name, budget]) for budget in found["budgets"]))
-    _console.print(table)
-    _console.print(
-        f"held-out pairs: {found['pairs']}; brackets are {100 * found['confidence']:g} % intervals over prompts and "
-        f"seeds; held against {found['baseline']}",
-        highlight=False,
-    )
-    for sentence in found["verdict"]["sentences"]:
-        _console.print(f"\n{sentence}", highlight=False)
-
-
-def _cell(figure: dict[str, Any] | None) -> str:
-    return "" if figure is None else f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
+    for sentence in result["verdict"]["sentences"]:
+        output.say(f"\n{sentence}", wrap=True)
 
 
 def _cores() -> int:
-    """Arms that the cores can serve, each with its threads."""
+    """Number of arms that the cores can run in parallel, each with its threads."""
     import os
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Commands about labels: the page for people, votes in and out, the ledger, the judge's check, the plan."""
+"""Commands about labels: the page for people, exchange of votes, the ledger, judge-check, plan."""
 
 from __future__ import annotations
 
@@ -7,33 +7,28 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from flows import interrupt, output, project
 from realign.errors import UserError, listing
 
-ledger_app = typer.Typer(help="Every verdict ever paid for: counted, shared, checked.", no_args_is_help=True)
-votes_app = typer.Typer(
-    help="People's votes and pairs, in and out of the field's formats.", no_args_is_help=True
-)
-_console = Console()
+ledger_app = typer.Typer(help="The labels ever paid for: count, share and check them.", no_args_is_help=True)
+votes_app = typer.Typer(help="Export and import people's votes.", no_args_is_help=True)
 
 Labeler = Annotated[
-    str | None, typer.Option(help="Another labeler than params.yaml names; nothing is written there.")
+    str | None, typer.Option(help="Labeler to use instead of the one in params.yaml, which stays as it is.")
 ]
-Json = Annotated[Path | None, typer.Option(help="Write the figures here too.")]
+Json = Annotated[Path | None, typer.Option(help="Also write the figures to this file.")]
 
 
 def label(
-    people: Annotated[str, typer.Option(help="Names of those who vote, with commas between.")],
-    lead: Annotated[str, typer.Option(help="Name of who sees the overview.")] = "lead",
+    people: Annotated[str, typer.Option(help="Comma-separated names of the people who vote.")],
+    lead: Annotated[str, typer.Option(help="Name of the person who may see the overview.")] = "lead",
     host: Annotated[
-        str, typer.Option(help="Address to listen on; others than loopback are reachable.")
+        str, typer.Option(help="Address to listen on; anything but loopback is reachable from outside.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8765,
+    port: Annotated[int, typer.Option(help="Port; 0 picks a free one.")] = 8765,
 ) -> None:
-    """Serve the page on which people vote; one unguessable link each. Ends with Ctrl-C, loses nothing."""
+    """Serve the page on which people vote, with a private link for each. Stop it with Ctrl-C; no vote is lost."""
     root = project.find()
     settings = project.check(root)
     from flows import labels
@@ -42,17 +37,16 @@ def label(
 
     labels.queue(root)
     how = Resampling(settings.evaluate.resamples, settings.evaluate.confidence, settings.seed)
-    names = [name.strip() for name in people.split(",") if name.strip()]
     serve(
         labels.work(root).queue().parent,
         settings.label.people,
         host,
         port,
-        names,
+        output.names(people) or (),
         lead,
         how,
-        _say,
-        partial(labels.resume_if_served, _say),
+        output.say,
+        partial(labels.resume_if_served, output.say),
     )
 
 
@@ -61,35 +55,36 @@ def votes_export(
     path: Annotated[Path, typer.Argument(help="File to write; it must not exist yet.")],
     to: Annotated[str, typer.Option(help="label-studio, jsonl or csv.")],
 ) -> None:
-    """Write the pairs that people are asked about, with the votes so far."""
+    """Write the queue of pairs for people, with the votes so far."""
     from flows import labels
 
     count = labels.export_votes(project.find(), path, to)
-    _console.print(f"{count} pairs written to {path}", highlight=False)
+    output.say(f"{count} pairs written to {path}")
 
 
 @votes_app.command("import")
 def votes_import(
-    path: Annotated[Path, typer.Argument(help="What label-studio, jsonl or csv export wrote, with votes.")],
+    path: Annotated[Path, typer.Argument(help="A label-studio, jsonl or csv file with votes.")],
 ) -> None:
-    """Take votes that were given elsewhere; they become a batch that DVC versions."""
+    """Import votes that were given elsewhere, as a batch that DVC versions."""
     from flows import labels
 
-    count = labels.import_votes(project.find(), path, _say)
-    _console.print(f"{count} new votes; commit data/labels/people, then: realign run", highlight=False)
+    count = labels.import_votes(project.find(), path, output.say)
+    output.say(f"{count} new votes; commit data/labels/people, then: realign run")
 
 
 @ledger_app.command("stats")
 def ledger_stats() -> None:
-    """What was bought: verdicts, outcomes, calls, tokens, money, by labeler."""
+    """Count labels, calls, tokens and money by labeler."""
     from flows import labels
 
-    table = Table("labeler", "annotator", *_COUNTED, title="Ledger", title_justify="left")
-    for row in labels.ledger_stats(project.find()).to_dict("records"):
-        table.add_row(
-            str(row["labeler"]), str(row["annotator"]), *(f"{row[column]:g}" for column in _COUNTED)
-        )
-    _console.print(table)
+    rows = [
+        [str(row["labeler"]), str(row["annotator"]), *(f"{row[column]:g}" for column in _COUNTED)]
+        for row in labels.ledger_stats(project.find()).to_dict("records")
+    ]
+    output.show(
+        "Ledger", dict.fromkeys(("labeler", "annotator"), "left") | dict.fromkeys(_COUNTED, "right"), rows
+    )
 
 
 _COUNTED = ("verdicts", "tied", "both_bad", "abstained", "calls", "tokens_in", "tokens_out", "price")
@@ -97,36 +92,34 @@ _COUNTED = ("verdicts", "tied", "both_bad", "abstained", "calls", "tokens_in", "
 
 @ledger_app.command("export")
 def ledger_export() -> None:
-    """Write verdicts that no batch holds as a batch that DVC versions."""
+    """Write the labels that no batch holds yet as a new batch that DVC versions."""
     from flows import labels
 
     root = project.find()
-    path = labels.export(root, _say)
+    path = labels.export(root, output.say)
     if path is None:
-        _console.print("nothing new: every verdict is in a batch already")
+        output.say("nothing new: every label is in a batch already")
     else:
-        _console.print(
-            f"{path.relative_to(root)}; commit its .dvc pointer, then: realign push", highlight=False
-        )
+        output.say(f"{path.relative_to(root)}; commit its .dvc pointer, then: realign push")
 
 
 @ledger_app.command("merge")
 def ledger_merge() -> None:
-    """Take the batches under data/labels/ledger into this workspace's ledger (the label stage does so too)."""
+    """Merge the batches under data/labels/ledger into this workspace's ledger (as the label stage does)."""
     from flows import labels
 
-    _console.print(f"{labels.merge(project.find())} verdicts are new to this workspace", highlight=False)
+    output.say(f"{labels.merge(project.find())} labels are new to this workspace")
 
 
 @ledger_app.command("verify")
 def ledger_verify() -> None:
-    """Check names, keys, outcomes and probabilities of every batch and of the ledger."""
+    """Check the names, keys, labels and probabilities of the ledger and of every batch."""
     from flows import labels
 
     problems = labels.verify(project.find())
     if problems:
-        raise UserError(listing(f"the ledger has {len(problems)} fault(s):", problems))
-    _console.print("sound: every name, key, outcome and probability is right")
+        raise UserError(listing(f"the ledger has {len(problems)} error(s):", problems), code="ledger.unsound")
+    output.say("sound: every name, key, label and probability is right")
 
 
 def judge_check(
@@ -141,19 +134,21 @@ def judge_check(
     from realign.experiments import judge_check as checking
     from realign.store import artifacts
 
-    found = checking.run(root, settings, data, labeler)
-    for line in checking.lines(found):
-        _say(line)
+    figures = checking.run(root, settings, data, labeler)
+    for line in checking.lines(figures):
+        output.say(line)
     if json is not None:
-        artifacts.write_json(json, found)
+        artifacts.write_json(json, figures)
 
 
 def plan(
     labeler: Labeler = None,
-    probe: Annotated[int, typer.Option(help="Buy so many pairs first, to know what tokens they take.")] = 0,
+    probe: Annotated[
+        int, typer.Option(help="Label this many pairs first, to measure the tokens they take.")
+    ] = 0,
     json: Json = None,
 ) -> None:
-    """Price a run before it starts, per strategy: calls, tokens, money, machine and people's minutes."""
+    """Estimate the cost of a run for each strategy: calls, tokens, money, minutes of machine and people."""
     output.check({"--json": (json, ".json")})
     interrupt.install()
     root = project.find()
@@ -163,18 +158,11 @@ def plan(
     from realign.store import artifacts
 
     align(root=str(root), until="rewards")
-    found = planning.run(root, settings, labeler, probe)
-    table = Table(title="What each strategy would cost", title_justify="left")
-    for name in found["columns"]:
-        table.add_column(name, justify="left" if name == "strategy" else "right")
-    for row in found["strategies"]:
-        table.add_row(*(planning.cell(row[name]) for name in found["columns"]))
-    _console.print(table)
-    for note in found["notes"]:
-        _say(note)
+    costs = planning.run(root, settings, labeler, probe)
+    columns = {name: "left" if name == "strategy" else "right" for name in costs["columns"]}
+    rows = [[planning.cell(row[name]) for name in columns] for row in costs["strategies"]]
+    output.show("Cost of each strategy", columns, rows)
+    for note in costs["notes"]:
+        output.say(note)
     if json is not None:
-        artifacts.write_json(json, found)
-
-
-def _say(line: str) -> None:
-    _console.print(line, highlight=False, markup=False, soft_wrap=True)
+        artifacts.write_json(json, costs)

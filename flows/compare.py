@@ -1,4 +1,4 @@
-"""The equal-budget experiment: the arms side by side, each a DVC stage of its own, then the verdict."""
+"""The equal-budget experiment: the arms side by side, each a DVC stage of its own, then the conclusion."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_link_artifact
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import align, dvc_cli, labels, plain_logs, project
-from flows.experiment import PIPELINE, TEMPLATE, target
-from flows.stage_task import run_stage
+from flows import align, dvc_cli, labels, project
+from flows.dvc_cli import EXPERIMENT, target
+from flows.stage_task import plain_logs, run_stage
 from realign.config.params import Arm
 from realign.errors import LabelsMissing, UserError, listing
 from realign.pipeline.runner import called
@@ -20,38 +20,38 @@ from realign.store.artifacts import ARTIFACTS
 
 PAGE = ARTIFACTS["comparison_page"].path
 
-plain_logs.install()
+plain_logs()
 
 
 def compare(root: Path, jobs: int) -> dict[str, str]:
-    """Bring the experiment of params.yaml's section `compare` up to date.
+    """Bring the experiment of section `compare` in params.yaml up to date.
 
     Args:
         root: the project.
-        jobs: arms that run side by side.
+        jobs: arms that run in parallel.
 
     Returns:
         What happened to each stage and arm: 'ran' or 'up to date'.
 
     Raises:
-        UserError: a stage cannot go on; its words name the mend.
+        UserError: a stage failed; the message names the fix.
     """
     runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=jobs)
-    side_by_side = experiment.with_options(task_runner=runner)  # type: ignore[arg-type]  # its own type is invariant
-    done: dict[str, str] = side_by_side(root=str(root), jobs=jobs)
+    parallel = experiment.with_options(task_runner=runner)  # type: ignore[arg-type]  # the type of task_runner is invariant
+    done: dict[str, str] = parallel(root=str(root), jobs=jobs)
     return done
 
 
 @flow(name="compare", log_prints=False, persist_result=False)
 def experiment(root: str = ".", jobs: int = 1) -> dict[str, str]:
-    """The flow behind `compare`; `jobs` is what its task runner was made with."""
+    """The flow behind `compare`; `jobs` is the number of workers of its task runner."""
     folder = Path(root).resolve()
     try:
         with project.locked(folder):
             settings = project.check(folder)
             project.check_comparison(folder, settings)
             align.bring_up_to_date(folder, None, "rewards")
-            shutil.copyfile(folder / TEMPLATE, folder / PIPELINE)
+            shutil.copyfile((folder / EXPERIMENT).with_name("pipeline.yaml"), folder / EXPERIMENT)
             done = _bring_up_to_date(folder, settings.compare.arms(), jobs)
     except LabelsMissing as missing:
         labels.wait_for_people(missing)
@@ -75,35 +75,38 @@ def _bring_up_to_date(folder: Path, arms: list[Arm], jobs: int) -> dict[str, str
     done["summary"] = _run(folder, "summary", stale)
     left = _stale(folder) if stale else set()
     if left:
-        raise UserError(f"DVC holds these stages for stale after the run, which is a bug: {sorted(left)}")
+        raise UserError(
+            f"stages are still stale after the run, which is a bug: {sorted(left)}", code="run.still_stale"
+        )
     return done
 
 
 def _train(folder: Path, arms: list[Arm], stale: set[str], jobs: int) -> dict[str, str]:
-    """Every arm; those that DVC holds for up to date are not looked at again."""
+    """Train every stale arm."""
     logger = get_run_logger()
     todo = {arm: target("arm", arm) for arm in arms if target("arm", arm) in stale}
-    logger.info("%d of %d arms are to be trained, %d at a time", len(todo), len(arms), jobs)
-    under_way = {
+    logger.info("training %d of %d arms, %d at a time", len(todo), len(arms), jobs)
+    running = {
         arm: run_stage.submit(folder, called("arm", arm), fresh=False, target=name, quiet=True)
         for arm, name in todo.items()
     }
-    ended = {arm: future.result(raise_on_failure=False) for arm, future in under_way.items()}
-    failed = [ending for ending in ended.values() if isinstance(ending, BaseException)]
+    endings = {arm: future.result(raise_on_failure=False) for arm, future in running.items()}
+    failed = [ending for ending in endings.values() if isinstance(ending, BaseException)]
     if failed:
         raise UserError(
             listing(
-                f"{len(failed)} of {len(todo)} arms did not end well; the same command runs these again:",
+                f"{len(failed)} of {len(todo)} arms failed; the same command runs them again:",
                 [str(failure) for failure in failed],
-            )
+            ),
+            code="run.arms_failed",
         )
-    return {called("arm", arm): ended.get(arm, "up to date") for arm in arms}
+    return {called("arm", arm): endings.get(arm, "up to date") for arm in arms}
 
 
 def _run(folder: Path, name: str, stale: set[str]) -> str:
-    found: str = run_stage(folder, name, fresh=target(name) not in stale, target=target(name))
-    return found
+    outcome: str = run_stage(folder, name, fresh=target(name) not in stale, target=target(name))
+    return outcome
 
 
 def _stale(folder: Path) -> set[str]:
-    return {name for name in dvc_cli.status(folder, PIPELINE) if name.startswith(PIPELINE)}
+    return {name for name in dvc_cli.status(folder, EXPERIMENT) if name.startswith(EXPERIMENT)}

@@ -1,6 +1,6 @@
-"""The only door to DVC: commands in a process of their own, status as data.
+"""All access to DVC: commands in their own process, status as data.
 
-DVC decides what is stale. It returns 255 for any failure, so a stage leaves its own status behind
+DVC decides what is stale. It exits with 255 on any failure, so a stage leaves its own status behind
 (`.work/<stage>.status.json`).
 """
 
@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from realign.config import environment
 from realign.errors import UserError
 
 PIPELINE = "dvc.yaml"
+EXPERIMENT = "compare/dvc.yaml"
+"""The pipeline of `realign compare`, copied from compare/pipeline.yaml."""
 _GRACE_SECONDS = 15
 _running: set[subprocess.Popen[str]] = set()
-_over = threading.Event()
+_stopped = threading.Event()
 
 
 def command(*arguments: str) -> list[str]:
@@ -31,7 +33,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def run(root: Path, *arguments: str, say: Callable[[str], None]) -> int:
-    """Run DVC in its own process group and hand every line it writes to `say`.
+    """Run DVC in its own process group and pass every line of its output to `say`.
 
     However this ends (interrupt, time-out, cancellation), the whole group ends with it.
 
@@ -39,9 +41,9 @@ def run(root: Path, *arguments: str, say: Callable[[str], None]) -> int:
         DVC's exit status.
 
     Raises:
-        UserError: all was stopped, and nothing begins any more.
+        UserError: `stop_all` was called.
     """
-    _refuse_if_over()
+    _refuse_if_stopped()
     process = subprocess.Popen(
         command(*arguments),
         cwd=root,
@@ -56,7 +58,7 @@ def run(root: Path, *arguments: str, say: Callable[[str], None]) -> int:
     assert process.stdout is not None
     _running.add(process)
     try:
-        _refuse_if_over()  # it may have been stopped since
+        _refuse_if_stopped()  # stop_all may have been called meanwhile
         for line in process.stdout:  # text mode turns a progress bar's \r into lines
             if line.strip():
                 say(line.rstrip())
@@ -68,22 +70,22 @@ def run(root: Path, *arguments: str, say: Callable[[str], None]) -> int:
 
 
 def stop_all() -> None:
-    """End every command that is under way and let none begin: what waits for its turn must not take it."""
-    _over.set()
+    """Stop all running commands, and let none start any more."""
+    _stopped.set()
     for process in list(_running):
         _stop(process)
 
 
-def _refuse_if_over() -> None:
-    if _over.is_set():
-        raise UserError("stopped; the same command goes on from the finished rows")
+def _refuse_if_stopped() -> None:
+    if _stopped.is_set():
+        raise UserError("stopped; the same command continues from the finished rows", code="run.stopped")
 
 
-def ask(root: Path, *arguments: str) -> str:
-    """Run a DVC command that answers on stdout.
+def query(root: Path, *arguments: str) -> str:
+    """The standard output of a DVC command.
 
     Raises:
-        UserError: DVC failed; its own words.
+        UserError: DVC failed, with the end of its error output.
     """
     done = subprocess.run(
         command(*arguments),
@@ -95,30 +97,53 @@ def ask(root: Path, *arguments: str) -> str:
         check=False,
     )
     if done.returncode:
-        words = done.stderr.strip().splitlines()[-3:] or [done.stdout.strip()]
-        raise UserError(f"dvc {' '.join(arguments)} failed: {' '.join(words)}")
+        lines = done.stderr.strip().splitlines()[-3:] or [done.stdout.strip()]
+        raise UserError(f"dvc {' '.join(arguments)} failed: {' '.join(lines)}", code="dvc.failed")
     return done.stdout
 
 
 def own(root: Path) -> list[str]:
-    """The project's own pipeline, and the data and models that DVC tracks beside it, as targets of its commands."""
+    """The project's pipeline and the data and models that DVC tracks beside it, as targets of DVC's commands."""
     files = (path for folder in ("data", "models") for path in sorted((root / folder).rglob("*.dvc")))
     return [PIPELINE, *(str(path.relative_to(root)) for path in files)]
 
 
 def status(root: Path, *targets: str) -> dict[str, list[Any]]:
-    """What DVC holds for stale: {stage: reasons}; empty when all is up to date.
+    """The stale stages according to DVC: {stage: reasons}; empty when everything is up to date.
 
     Args:
         root: the project.
-        targets: pipelines and tracked files; the project's own where none is named.
+        targets: pipelines and tracked files; by default the project's own.
 
     Raises:
         UserError: dvc.yaml, params.yaml or the workspace is broken.
     """
-    answer = ask(root, "status", "--json", *(targets or own(root)))
-    found: dict[str, list[Any]] = json.loads(answer or "{}")
-    return found
+    text = query(root, "status", "--json", *(targets or own(root)))
+    stale: dict[str, list[Any]] = json.loads(text or "{}")
+    return stale
+
+
+def target(stage: str, item: Sequence[object] = ()) -> str:
+    """DVC's name of a stage of the experiment; of an arm, by its values."""
+    return f"{EXPERIMENT}:{stage}" + (f"@{'-'.join(map(str, item))}" if item else "")
+
+
+def finished_arms(root: Path) -> list[str]:
+    """The stages and arms of the experiment in params.yaml that have run, as targets of DVC's commands.
+
+    dvc pull fails as a whole if it is given a stage that never ran.
+    """
+    from ruamel.yaml import YAML
+
+    from realign.config import params_file
+
+    lock = (root / EXPERIMENT).with_suffix(".lock")
+    if not lock.is_file():
+        return []
+    ran = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]
+    arms = params_file.load(root / params_file.PARAMS_FILE).compare.arms()
+    wanted = [target("picks"), target("reference"), *(target("arm", arm) for arm in arms), target("summary")]
+    return [name for name in wanted if name.partition(":")[2] in ran]
 
 
 def remote(root: Path) -> str:
@@ -133,17 +158,18 @@ def remote(root: Path) -> str:
     try:
         config.read([root / ".dvc" / "config", root / ".dvc" / "config.local"])
     except Error as error:
-        raise UserError(f".dvc/config cannot be read: {error}") from None
+        raise UserError(f".dvc/config cannot be read: {error}", code="dvc.bad_config") from None
     name = config.get("core", "remote", fallback=None)
     if not name:
         raise UserError(
-            "no DVC remote to share with. Add one: dvc remote add --default NAME URL, and commit .dvc/config"
+            "no DVC remote to share with. Add one: dvc remote add --default NAME URL, and commit .dvc/config",
+            code="dvc.no_remote",
         )
     return name
 
 
 def _environment(root: Path) -> dict[str, str]:
-    """This process's environment, with the venv's programs first: DVC starts `python` from PATH."""
+    """This process's environment with the venv's programs first, since DVC starts `python` from PATH."""
     here = str(Path(sys.executable).parent)
     path = os.environ.get("PATH", "")
     pythonpath = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")]))
@@ -155,7 +181,7 @@ def _environment(root: Path) -> dict[str, str]:
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
-    """Interrupt the group, then terminate, then kill: the stage may finish the row it is at."""
+    """Interrupt the process group, then terminate, then kill it: the stage may finish its current row."""
     for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, sign)
@@ -168,7 +194,7 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 
 def main() -> int:
-    """DVC itself, ending when the process that started it dies."""
+    """DVC itself; it ends when the process that started it dies."""
     environment.die_with_parent()
     environment.settle(hub=True)
     from dvc.cli import main as dvc

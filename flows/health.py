@@ -1,4 +1,4 @@
-"""What `realign doctor` looks at, each with its mend."""
+"""The checks of `realign doctor`, each with its fix."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ _SERVER_SECONDS = 90
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at."""
+    """The result of one check."""
 
     what: str
     ok: bool
-    found: str
-    mend: str
+    result: str
+    fix: str
 
 
 def checks(start: Path) -> Iterator[Check]:
-    """Look at everything, the quick things first."""
+    """All checks, the quick ones first."""
     version = ".".join(map(str, sys.version_info[:3]))
     yield Check("Python", sys.version_info >= (3, 11), version, "use Python 3.11 or newer, then make setup")
     yield _packages()
@@ -52,13 +52,17 @@ def checks(start: Path) -> Iterator[Check]:
         yield Check("project", False, str(error), "change into your clone")
         return
     yield Check("project", True, str(root), "")
-    yield _asked("params", lambda: f"strategy {project.check(root).strategy}", "mend params.yaml as it says")
-    yield _asked(
+    yield _query(
+        "params",
+        lambda: f"strategy {project.check(root).strategy}",
+        "correct params.yaml as the message says",
+    )
+    yield _query(
         "DVC",
         lambda: f"{len(dvc_cli.status(root)) or 'no'} stale stage(s)",
         "git checkout dvc.yaml .dvc, or dvc init",
     )
-    yield _asked(
+    yield _query(
         "DVC remote (to share)",
         lambda: dvc_cli.remote(root),
         "only needed for push and pull",
@@ -75,33 +79,33 @@ def checks(start: Path) -> Iterator[Check]:
 
 
 def _packages() -> Check:
-    missing, found = [], []
+    missing, present = [], []
     for name in _PACKAGES:
         try:
-            found.append(f"{name} {importlib.metadata.version(name)}")
+            present.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             missing.append(name)
     return Check(
         "packages",
         not missing,
-        ", ".join(found) if not missing else f"missing {', '.join(missing)}",
+        ", ".join(present) if not missing else f"missing {', '.join(missing)}",
         "make setup",
     )
 
 
-def _program(what: str, line: list[str], mend: str) -> Check:
+def _program(what: str, line: list[str], fix: str) -> Check:
     try:
         done = subprocess.run(line, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        return Check(what, False, str(error), mend)
-    return Check(what, True, done.stdout.strip(), mend)
+        return Check(what, False, str(error), fix)
+    return Check(what, True, done.stdout.strip(), fix)
 
 
-def _asked(what: str, question: Callable[[], str], mend: str, needed: bool = True) -> Check:
+def _query(what: str, query: Callable[[], str], fix: str, needed: bool = True) -> Check:
     try:
-        return Check(what, True, question(), mend)
+        return Check(what, True, query(), fix)
     except UserError as error:
-        return Check(what, not needed, str(error).splitlines()[0], mend)
+        return Check(what, not needed, str(error).splitlines()[0], fix)
 
 
 def _server() -> Check:
@@ -112,11 +116,11 @@ def _server() -> Check:
             "trouble = get_client(sync_client=True).api_healthcheck(); "
             "raise SystemExit(str(trouble) if trouble else 0)"
         )
-        mend = f"is the server at {address} up? prefect server start, or unset PREFECT_API_URL"
+        fix = f"is the server at {address} up? prefect server start, or unset PREFECT_API_URL"
         home = os.environ
     else:
         probe = "from prefect import flow\n@flow\ndef probe(): return 1\nassert probe() == 1"
-        mend = "run make setup again: Prefect 3.8 needs fastapi<0.151 and sqlalchemy<2.1"
+        fix = "run make setup again: Prefect 3.8 needs fastapi<0.151 and sqlalchemy<2.1"
         home = None
     with tempfile.TemporaryDirectory() as fresh:
         environment = (
@@ -132,7 +136,7 @@ def _server() -> Check:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return Check("Prefect server", False, f"no answer in {_SERVER_SECONDS} s", mend)
-    words = done.stderr.strip().splitlines()[-1:] or [""]
-    found = (address or "starts by itself") if done.returncode == 0 else words[0]
-    return Check("Prefect server", done.returncode == 0, found, mend)
+            return Check("Prefect server", False, f"no answer in {_SERVER_SECONDS} s", fix)
+    lines = done.stderr.strip().splitlines()[-1:] or [""]
+    result = (address or "starts by itself") if done.returncode == 0 else lines[0]
+    return Check("Prefect server", done.returncode == 0, result, fix)

@@ -1,8 +1,8 @@
-"""Ctrl-C: the command ends soon, says so once, and leaves no process behind.
+"""Ctrl-C: the command ends soon, with one message, and leaves no process behind.
 
-The terminal interrupts the whole process group, a temporary Prefect server among it. Prefect's client would then
-tell a dead server what became of the run, at length, and wait for it when the interpreter exits. So where there is
-no other server nobody is told: stages are stopped, and the process ends.
+The terminal interrupts the whole process group, including a temporary Prefect server. Prefect's client would then
+keep reporting to a dead server, and wait for it when the interpreter exits. So with a temporary server nothing is
+reported: the stages are stopped, and the process ends.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from types import FrameType
 from flows import dvc_cli
 
 STATUS = 130
-WORDS = "\nrealign: stopped; the same command goes on from the finished rows"
+MESSAGE = "\nrealign: stopped; the same command continues from the finished rows"
 _leaving = threading.Thread(target=lambda: _leave())
 
 
 def install() -> None:
-    """Have Ctrl-C end this command: for those that start a flow; others have no server and end by themselves."""
-    signal.signal(signal.SIGINT, _note)
+    """Make Ctrl-C end this command; only needed by commands that start a flow."""
+    signal.signal(signal.SIGINT, _on_interrupt)
 
 
 def wait_if_leaving() -> None:
-    """Whatever fails while a person stops the command is no news: returns only if nobody does."""
+    """Never returns while Ctrl-C is ending the process: errors during the shutdown are not worth reporting."""
     if _leaving.ident is not None:
         _leaving.join()
 
 
-def _note(number: int, frame: FrameType | None) -> None:
+def _on_interrupt(number: int, frame: FrameType | None) -> None:
     if os.environ.get("PREFECT_API_URL"):
         signal.default_int_handler(number, frame)
     if _leaving.ident is None:
@@ -46,6 +46,6 @@ def _leave() -> None:
     dvc_cli.stop_all()
     for child in psutil.Process().children():
         child.terminate()
-    print(WORDS, file=sys.stderr, flush=True)
+    print(MESSAGE, file=sys.stderr, flush=True)
     sys.stdout.flush()
-    os._exit(STATUS)  # exit handlers would wait for the server that is gone
+    os._exit(STATUS)  # exit handlers would wait for the dead server

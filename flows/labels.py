@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,31 +27,30 @@ def work(root: Path) -> Work:
 
 
 def people_folder(root: Path) -> Path:
-    """Where batches of people's votes lie: an input of the label stage."""
+    """The batches of people's votes: an input of the label stage."""
     return root / ARTIFACTS["people"].path
 
 
 def votes_file(root: Path) -> Path:
-    """The page's own store of votes."""
+    """The page's database."""
     return work(root).queue().with_name("votes.sqlite")
 
 
 def collect(root: Path, say: Callable[[str], None]) -> int:
-    """Make what people did on the page since the last time a batch that DVC versions; returns its rows.
+    """Write the votes given on the page since the last call as a batch that DVC versions; returns its rows.
 
-    A vote that was taken back after it had been collected becomes an abstention given now.
+    A vote that was undone after it had been collected becomes an abstention given now.
     """
     if not votes_file(root).is_file():
         return 0
     from realign.labelers.human.page.store import Store
 
-    store = Store(votes_file(root))
-    votes = store.votes()
-    store.close()
+    with closing(Store(votes_file(root))) as store:
+        votes = store.votes()
     folder = people_folder(root)
-    had = batches.read(folder)
-    ours = had["annotator"].isin(votes["annotator"]) & had["fingerprint"].isin(votes["fingerprint"])
-    gone = had[ours & ~had["label_id"].isin(votes["label_id"]) & (had["winner"] != "abstain")]
+    earlier = batches.read(folder)
+    ours = earlier["annotator"].isin(votes["annotator"]) & earlier["fingerprint"].isin(votes["fingerprint"])
+    gone = earlier[ours & ~earlier["label_id"].isin(votes["label_id"]) & (earlier["winner"] != "abstain")]
     gone = gone.assign(winner="abstain", p_a=0.5, given_at=_now())
     parts = [part for part in (votes, gone) if len(part)]
     path = batches.write(pd.concat(parts), folder) if parts else None
@@ -61,11 +61,8 @@ def collect(root: Path, say: Callable[[str], None]) -> int:
 
 
 def export(root: Path, say: Callable[[str], None]) -> Path | None:
-    """Write what the ledger bought and no batch holds as a batch that DVC versions; None if nothing is new."""
-    ledger = Ledger(work(root).ledger())
-    everything = ledger.everything()
-    ledger.close()
-    path = batches.write(everything, work(root).shared_ledger())
+    """Write the labels that no batch holds yet as a batch that DVC versions; None if nothing is new."""
+    path = batches.write(_ledger(root), work(root).shared_ledger())
     if path is not None:
         track(root, path, say)
     return path
@@ -75,23 +72,24 @@ def track(root: Path, path: Path, say: Callable[[str], None]) -> None:
     """`dvc add` one batch.
 
     Raises:
-        UserError: DVC refused; the batch itself is safe.
+        UserError: DVC failed; the batch itself is safe.
     """
     name = str(path.relative_to(root))
     if dvc_cli.run(root, "add", "--quiet", name, say=say):
         raise UserError(
-            f"dvc add {name} failed; its own words stand above. The batch is there; add it again by hand"
+            f"dvc add {name} failed; see its output above. The batch is safe; run dvc add again by hand",
+            code="dvc.add_failed",
         )
 
 
 def wait_for_people(missing: LabelsMissing) -> None:
     """Suspend a deployed run until it is resumed; a run from a terminal stops with the message.
 
-    A suspended run frees its worker. It is resumed by the page when the last vote is in, by the
-    Prefect UI, or by hand, and then begins again: finished stages cost about a second each.
+    A suspended run frees its worker. It is resumed by the page when the last vote is in, in the
+    Prefect UI, or by hand. It then starts over: finished stages cost about a second each.
 
     Raises:
-        LabelsMissing: this run has no deployment to come back to.
+        LabelsMissing: this run has no deployment, so it cannot be resumed.
     """
     from prefect import get_run_logger
     from prefect.flow_runs import suspend_flow_run
@@ -104,7 +102,7 @@ def wait_for_people(missing: LabelsMissing) -> None:
 
 
 def resume_waiting() -> int:
-    """Resume the runs that wait for people; returns how many. Needs PREFECT_API_URL."""
+    """Resume the suspended runs; returns how many. Needs PREFECT_API_URL."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import (
         FlowFilter,
@@ -127,7 +125,7 @@ def resume_waiting() -> int:
 
 
 def export_votes(root: Path, path: Path, to: str) -> int:
-    """Write the pairs that people are asked about, with all votes so far; returns how many pairs."""
+    """Write the queue of pairs for people, with all votes so far; returns the number of pairs."""
     from realign.labelers.human import exchange
 
     collect(root, lambda line: None)
@@ -135,20 +133,20 @@ def export_votes(root: Path, path: Path, to: str) -> int:
 
 
 def import_votes(root: Path, path: Path, say: Callable[[str], None]) -> int:
-    """Take votes from a file as a batch that DVC versions; returns how many are new."""
+    """Import votes from a file as a batch that DVC versions; returns how many are new."""
     from realign.labelers.human import exchange
 
     votes = exchange.read(path, queue(root), _now())
     folder = people_folder(root)
-    had = set(batches.read(folder)["label_id"])
+    earlier = set(batches.read(folder)["label_id"])
     batch = batches.write(votes, folder)
     if batch is not None:
         track(root, batch, say)
-    return int((~votes["label_id"].isin(had)).sum())
+    return int((~votes["label_id"].isin(earlier)).sum())
 
 
 def queue(root: Path) -> pd.DataFrame:
-    """The pairs that people are asked about.
+    """The queue of pairs for people.
 
     Raises:
         UserError: there are none yet.
@@ -156,50 +154,49 @@ def queue(root: Path) -> pd.DataFrame:
     path = work(root).queue()
     if not path.is_file():
         raise UserError(
-            "there are no pairs for people yet. Run first: realign run --set label.labeler=human (or cascade)"
+            "there are no pairs for people yet. Run first: realign run --set label.labeler=human (or cascade)",
+            code="votes.no_queue",
         )
     return artifacts.read_table(path, schemas.QUEUE)
 
 
 def resume_if_served(say: Callable[[str], None]) -> None:
-    """What the page does when the last vote is in: a waiting run goes on, where a Prefect server is named."""
+    """Resume waiting runs when the last vote is in, if a Prefect server is configured."""
     address = os.environ.get("PREFECT_API_URL")
     if not address:
         return
     try:
         resumed = resume_waiting()
-    except Exception as error:  # whatever a client of another machine's server may raise: the vote is safe
-        say(f"all votes are in, but {address} could not be told ({error}); resume the run in the Prefect UI")
+    except Exception as error:  # whatever the client of a remote server may raise: the vote is safe
+        say(
+            f"all votes are in, but {address} could not be reached ({error}); resume the run in the Prefect UI"
+        )
     else:
         say(f"all votes are in; {resumed} waiting run(s) resumed at {address}")
 
 
 def ledger_stats(root: Path) -> pd.DataFrame:
-    """A row a labeler and annotator, over the ledger and all batches."""
-    parts = [_ledger_with_batches(root), batches.read(people_folder(root))]
+    """A row for each labeler and annotator, over the ledger and all batches."""
+    merge(root)
+    parts = [_ledger(root), batches.read(people_folder(root))]
     parts = [part for part in parts if len(part)]
     if not parts:
-        raise UserError("the ledger is empty: no judge and no person has given a verdict yet")
+        raise UserError("the ledger is empty: there is no label yet", code="ledger.empty")
     return batches.stats(pd.concat(parts, ignore_index=True))
 
 
 def merge(root: Path) -> int:
-    """Take the shared batches into this workspace's ledger; returns how many verdicts are new."""
-    ledger = Ledger(work(root).ledger())
-    new = batches.merge(ledger, work(root).shared_ledger())
-    ledger.close()
-    return new
+    """Merge the shared batches into this workspace's ledger; returns how many labels are new."""
+    with closing(Ledger(work(root).ledger())) as ledger:
+        return batches.merge(ledger, work(root).shared_ledger())
 
 
 def verify(root: Path) -> list[str]:
-    """All faults of the batches and of the ledger itself."""
-    ledger = Ledger(work(root).ledger())
-    problems = [f"ledger: {problem}" for problem in batches.unsound(ledger.everything())]
-    ledger.close()
+    """All errors in the batches and in the ledger itself."""
     return [
         *batches.verify(people_folder(root)),
         *batches.verify(work(root).shared_ledger()),
-        *problems,
+        *(f"ledger: {problem}" for problem in batches.unsound(_ledger(root))),
     ]
 
 
@@ -207,9 +204,6 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _ledger_with_batches(root: Path) -> pd.DataFrame:
-    merge(root)
-    ledger = Ledger(work(root).ledger())
-    everything = ledger.everything()
-    ledger.close()
-    return everything
+def _ledger(root: Path) -> pd.DataFrame:
+    with closing(Ledger(work(root).ledger())) as ledger:
+        return ledger.everything()

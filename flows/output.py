@@ -1,35 +1,78 @@
-"""Files that a command is told to write: refused before any work, not after it."""
+"""What the commands print, and checks of the files that they are asked to write."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
 
 from realign.errors import UserError, listing
 
+console = Console()
 
-def check(wanted: dict[str, tuple[Path | None, str]], never: Path | None = None) -> None:
-    """Refuse what cannot be written, or must not be: a wrong name has destroyed a file of somebody's data.
+
+def say(line: str, wrap: bool = False) -> None:
+    """Print a line without markup or highlighting; `wrap` breaks it at the width of the terminal."""
+    console.print(line, highlight=False, markup=False, soft_wrap=not wrap)
+
+
+def show(title: str, columns: Mapping[str, str], rows: list[list[str]]) -> None:
+    """Print a table.
 
     Args:
-        wanted: by option, the file and the ending that it must have.
-        never: a file that is read.
+        title: its heading.
+        columns: names of the columns, each with its alignment.
+        rows: cells, in the order of the columns.
+    """
+    table = Table(title=title, title_justify="left")
+    for name, side in columns.items():
+        table.add_column(name, justify="left" if side == "left" else "right", no_wrap=side == "left")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def cell(figure: Mapping[str, Any] | None, interval: bool = True) -> str:
+    """A figure as a cell: 0.123 [0.101, 0.150]; empty where it is not known."""
+    if figure is None:
+        return ""
+    return f"{figure['value']:.3f}" + (f" [{figure['low']:.3f}, {figure['high']:.3f}]" if interval else "")
+
+
+def names(text: str | None) -> tuple[str, ...] | None:
+    """The names in a comma-separated option; None where it was not given."""
+    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def check(wanted: dict[str, tuple[Path | None, str]], never: Path | None = None) -> None:
+    """Refuse paths that cannot or must not be written, before any work: a wrong name could overwrite data.
+
+    Args:
+        wanted: for each option, the path and its required suffix.
+        never: the file that is read.
 
     Raises:
-        UserError: all problems are listed.
+        UserError: lists all problems.
     """
     problems = []
-    for option, (path, ending) in wanted.items():
+    for option, (path, suffix) in wanted.items():
         if path is None:
             continue
         if path.is_dir():
             problems.append(f"{option} {path} is a folder; name a file in it")
-        elif path.suffix.lower() != ending:
+        elif path.suffix.lower() != suffix:
             problems.append(
-                f"{option} {path}: the name must end in {ending}, so that no other file is overwritten"
+                f"{option} {path}: the name must end in {suffix}, so that no other file is overwritten"
             )
         elif never is not None and path.resolve() == never.resolve():
             problems.append(f"{option} {path} is the file that is read")
         elif not path.absolute().parent.is_dir():
-            problems.append(f"{option} {path}: the folder {path.absolute().parent} is not there")
+            problems.append(f"{option} {path}: the folder {path.absolute().parent} does not exist")
     if problems:
-        raise UserError(listing("nothing was done, because the result could not be written:", problems))
+        raise UserError(
+            listing("nothing was done, because the result could not be written:", problems),
+            code="output.not_writable",
+        )

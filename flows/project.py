@@ -1,4 +1,4 @@
-"""A project's folder: finding it, one run at a time in it, and what must be there before a run."""
+"""A project's folder: finding it, locking it for one run at a time, and checks before a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def find(start: Path | None = None) -> Path:
-    """The project's root: the nearest folder upwards with dvc.yaml and params.yaml.
+    """The project's root: the nearest folder at or above `start` with dvc.yaml and params.yaml.
 
     Raises:
         UserError: there is none.
@@ -24,12 +24,15 @@ def find(start: Path | None = None) -> Path:
     for folder in (here, *here.parents):
         if (folder / "dvc.yaml").is_file() and (folder / "params.yaml").is_file():
             return folder
-    raise UserError(f"{here} is not inside a realign project (no dvc.yaml and params.yaml here or above)")
+    raise UserError(
+        f"{here} is not inside a realign project (no dvc.yaml and params.yaml here or above)",
+        code="project.not_found",
+    )
 
 
 @contextmanager
 def locked(root: Path) -> Iterator[None]:
-    """Hold the workspace; a dead run's hold is gone with it.
+    """Hold the lock of the workspace; the lock of a dead run is released with its process.
 
     Raises:
         UserError: another run holds it.
@@ -42,7 +45,9 @@ def locked(root: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise UserError(f"another run is at work in {root}. Wait for it, or stop it") from None
+        raise UserError(
+            f"another run is at work in {root}. Wait for it, or stop it", code="project.locked"
+        ) from None
     try:
         yield
     finally:
@@ -50,11 +55,11 @@ def locked(root: Path) -> Iterator[None]:
 
 
 def check(root: Path) -> Params:
-    """Check, before any work, what can be known before any work.
+    """Check everything that can be checked before any work starts.
 
     Raises:
-        UserError: parameters are wrong, a strategy does not exist, the raw file, the earlier adapter or git
-            is not there.
+        UserError: parameters are invalid, a strategy does not exist, or the raw file, the earlier adapter or
+            git is missing.
     """
     from realign.config import params_file
     from realign.data import sources
@@ -62,50 +67,52 @@ def check(root: Path) -> Params:
     from realign.store.artifacts import ARTIFACTS
     from realign.training import objective
 
-    found = params_file.load(root / params_file.PARAMS_FILE)
+    params = params_file.load(root / params_file.PARAMS_FILE)
     refuse(
-        (found.strategy, *found.audit),
+        (params.strategy, *params.audit),
         registry(root / ARTIFACTS["strategies"].path),
-        found.select,
-        found.pilot,
-        found.rewards,
+        params.select,
+        params.pilot,
+        params.rewards,
     )
-    sources.check(found)
-    objective.check(found.train)
-    if not (root / found.prepare.path).exists():
+    sources.check(params)
+    objective.check(params.train)
+    if not (root / params.prepare.path).exists():
         raise UserError(
-            f"prepare.path: {found.prepare.path} is not there. Put the raw file in its place, or name another"
+            f"prepare.path: {params.prepare.path} does not exist. Put the raw file in its place, or name another",
+            code="project.no_raw_file",
         )
-    rewards = found.rewards
+    rewards = params.rewards
     if rewards.reward == "adapter" and not (root / rewards.adapter).exists():
         raise UserError(
-            f"rewards.adapter: {rewards.adapter} is not there. Put an earlier run's adapter in its "
-            "place (docs/operations.md), or name another"
+            f"rewards.adapter: {rewards.adapter} does not exist. Put an earlier run's adapter in its "
+            "place (docs/operations.md), or name another",
+            code="project.no_adapter",
         )
     inside = subprocess.run(["git", "rev-parse", "--git-dir"], cwd=root, capture_output=True, check=False)
     if inside.returncode:
-        raise UserError(f"{root} is not a git repository, and DVC needs one: git init")
-    return found
+        raise UserError(f"{root} is not a git repository, and DVC needs one: git init", code="project.no_git")
+    return params
 
 
-def check_comparison(root: Path, found: Params) -> None:
-    """Check, before any work, whether the experiment of these parameters can be made.
+def check_comparison(root: Path, params: Params) -> None:
+    """Check, before any work starts, whether the experiment of these parameters can run.
 
     Raises:
-        UserError: strategies that are unknown or cannot run, budgets that learn nothing or that the prompts do
-            not reach for; all are listed.
+        UserError: lists strategies that are unknown or cannot run, budgets too small to learn from, and budgets
+            larger than the number of prompts.
     """
     from realign.selection import registry
     from realign.selection.arm_picks import refuse
     from realign.store.artifacts import ARTIFACTS
 
     known = registry(root / ARTIFACTS["strategies"].path)
-    rewards = found.rewards.reward != "none"
-    refuse(found.compare, found.select, found.pilot, rewards, known, _train_prompts(root))
+    rewards = params.rewards.reward != "none"
+    refuse(params.compare, params.select, params.pilot, rewards, known, _train_prompts(root))
 
 
 def _train_prompts(root: Path) -> int | None:
-    """Train prompts that the data has; None before prepare has looked at it."""
+    """Number of train prompts in the data; None before prepare has run."""
     from flows import dvc_cli
     from realign.store import artifacts, schemas
     from realign.store.artifacts import ARTIFACTS

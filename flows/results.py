@@ -1,19 +1,18 @@
-"""The figures of the last run, as a person reads them in a terminal."""
+"""The figures of the last run, for the terminal."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
+from flows import output
 from realign.config.params_file import PARAMS_FILE
 from realign.config.params_file import load as load_params
 from realign.store.artifacts import ARTIFACTS, Json, read_json
 
 REPORT = ARTIFACTS["report"].path
 _MODEL = ("win_rate", "pair_accuracy", "reward_margin", "kl_nats_per_response", "length_ratio")
+_UNKNOWN = {"value": None, "low": None, "high": None, "n": 0}
 
 
 def load(root: Path) -> Json:
@@ -26,45 +25,29 @@ def load(root: Path) -> Json:
 
 
 def rows(metrics: Json) -> list[dict[str, Any]]:
-    """A row a figure: name, value, interval, prompts."""
-    found = [_row(name, metrics["model"][name]) for name in _MODEL]
-    found += [
-        _row(f"label_error of {name}", row["label_error"]) for name, row in metrics["strategies"].items()
+    """A row a figure: figure (its name), value, low, high, prompts."""
+    figures = {name: metrics["model"][name] for name in _MODEL}
+    figures |= {f"label_error of {name}": row["label_error"] for name, row in metrics["strategies"].items()}
+    return [
+        {"figure": name, "value": one["value"], "low": one["low"], "high": one["high"], "prompts": one["n"]}
+        for name, one in ((name, figure or _UNKNOWN) for name, figure in figures.items())
     ]
-    return found
 
 
-def show(root: Path, console: Console) -> None:
-    """Print the result table and where the report lies."""
+def show(root: Path) -> None:
+    """Print the table of results and the path of the report."""
     metrics, params = load(root), load_params(root / PARAMS_FILE)
-    table = Table(
-        title=f"Held-out results, trained on the pairs that {params.strategy} picked",
-        title_justify="left",
-    )
-    for column, side in (
-        ("figure", "left"),
-        ("value", "right"),
-        ("95 % interval", "right"),
-        ("prompts", "right"),
-    ):
-        title = column.replace("95", f"{100 * metrics['confidence']:g}")
-        table.add_column(title, justify="left" if side == "left" else "right")
-    for row in rows(metrics):
-        value = "not known" if row["value"] is None else f"{row['value']:.3f}"
-        interval = "" if row["value"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
-        table.add_row(row["figure"], value, interval, str(row["prompts"]))
-    console.print(table)
-    console.print(f"labels: {metrics['labeler']}; judge: {metrics['judge']['kind']}", highlight=False)
-    console.print(f"report: {root / REPORT}", highlight=False, soft_wrap=True)
-
-
-def _row(name: str, figure: dict[str, Any] | None) -> dict[str, Any]:
-    if figure is None:
-        return {"figure": name, "value": None, "low": None, "high": None, "prompts": 0}
-    return {
-        "figure": name,
-        "value": figure["value"],
-        "low": figure["low"],
-        "high": figure["high"],
-        "prompts": figure["n"],
-    }
+    columns = {
+        "figure": "left", "value": "right", f"{100 * metrics['confidence']:g} % interval": "right", "prompts": "right",
+    }  # fmt: skip
+    cells = [
+        [row["figure"], "not known", "", "0"]
+        if row["value"] is None
+        else [
+            row["figure"], f"{row['value']:.3f}", f"{row['low']:.3f} to {row['high']:.3f}", str(row["prompts"]),
+        ]
+        for row in rows(metrics)
+    ]  # fmt: skip
+    output.show(f"Held-out results, trained on the pairs that {params.strategy} picked", columns, cells)
+    output.say(f"labels: {metrics['labeler']}; judge: {metrics['judge']['kind']}")
+    output.say(f"report: {root / REPORT}")

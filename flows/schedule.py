@@ -11,10 +11,10 @@ DEPLOYMENT = "retrain"
 
 
 def serve(root: Path, cron: str, timezone: str) -> None:
-    """Serve the flow until interrupted; a run that is still at work makes the next one wait.
+    """Serve the flow until interrupted; a run that is still going makes the next one wait.
 
     Raises:
-        UserError: no Prefect server is named, or the schedule is none.
+        UserError: no Prefect server is configured, or the schedule is invalid.
     """
     from prefect.schedules import Cron
     from prefect.settings import PREFECT_API_URL
@@ -27,14 +27,17 @@ def serve(root: Path, cron: str, timezone: str) -> None:
     if not address:
         raise UserError(
             "a schedule needs a Prefect server that outlives this process. Start one with: prefect server start, "
-            "then: export PREFECT_API_URL=http://127.0.0.1:4200/api"
+            "then: export PREFECT_API_URL=http://127.0.0.1:4200/api",
+            code="serve.no_server",
         )
     try:
         schedule = Cron(cron, timezone=timezone)
     except (ValidationError, ValueError) as error:
-        words = str(error).splitlines()
+        lines = str(error).splitlines()
+        reason = lines[-2 if len(lines) > 2 else -1].strip()
         raise UserError(
-            f"--cron {cron!r} with --timezone {timezone!r} is no schedule: {words[-2 if len(words) > 2 else -1].strip()}"
+            f"--cron {cron!r} with --timezone {timezone!r} is not a schedule: {reason}",
+            code="serve.bad_schedule",
         ) from None
     os.chdir(root)
     align.serve(

@@ -1,4 +1,4 @@
-"""Writing params.yaml before a run: profiles and single keys, comments and order kept."""
+"""Writing params.yaml before a run: profiles and single keys; comments and order are kept."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def write(
     root: Path,
     profile: str | None,
     assignments: Sequence[str],
-    accept: Callable[[params.Params], object] = lambda outcome: None,
+    accept: Callable[[params.Params], object] = lambda params: None,
 ) -> None:
     """Put a profile's values and then single values into params.yaml, all or none.
 
@@ -34,10 +34,10 @@ def write(
         root: the project.
         profile: name of a profile.
         assignments: section.key=value each.
-        accept: raises where the outcome must not be written.
+        accept: raises if the result must not be written.
 
     Raises:
-        UserError: no such profile, an assignment is not section.key=value, or the outcome is refused.
+        UserError: no such profile, an assignment is not section.key=value, or the result is invalid.
     """
     if not profile and not assignments:
         return
@@ -78,9 +78,12 @@ def _committed(root: Path) -> dict[str, Any] | None:
 def _profile(root: Path, name: str) -> dict[str, Any]:
     path = root / PROFILES / f"{name}.yaml"
     if not path.is_file():
-        raise UserError(f"there is no profile {name!r}; there are {', '.join(profiles(root))}")
-    found: dict[str, Any] = _load(YAML(typ="safe"), path)
-    return found
+        raise UserError(
+            f"there is no profile {name!r}; there are {', '.join(profiles(root))}",
+            code="params.unknown_profile",
+        )
+    values: dict[str, Any] = _load(YAML(typ="safe"), path)
+    return values
 
 
 def _merge(document: Any, values: Mapping[str, Any]) -> None:
@@ -94,21 +97,25 @@ def _merge(document: Any, values: Mapping[str, Any]) -> None:
 def _assign(document: Any, assignment: str) -> None:
     key, equals, text = assignment.partition("=")
     if not equals or not key:
-        raise UserError(f"--set wants section.key=value, not {assignment!r}")
+        raise UserError(f"--set expects section.key=value, not {assignment!r}", code="params.bad_assignment")
     try:
         value = YAML(typ="safe").load(text) if text else None
     except YAMLError as error:
         raise UserError(
-            f"--set {assignment}: the value is not valid YAML ({str(error).splitlines()[0]})"
+            f"--set {assignment}: the value is not valid YAML ({str(error).splitlines()[0]})",
+            code="params.bad_assignment",
         ) from None
     if str(value).count("#") < text.count("#"):
-        value = text.strip()  # nobody writes a comment on a command line: what YAML would drop is meant
+        value = text.strip()  # not a comment, though YAML would drop it: nobody comments on a command line
     *sections, last = key.split(".")
     place = document
     for section in sections:
         place = place.get(section)
         if not isinstance(place, dict):
-            raise UserError(f"--set {assignment}: there is no section {section!r} in params.yaml")
+            raise UserError(
+                f"--set {assignment}: there is no section {section!r} in params.yaml",
+                code="params.unknown_section",
+            )
     place[last] = _inline(value)
 
 
@@ -125,9 +132,9 @@ def _load(yaml: YAML, path: Path) -> Any:
     try:
         document = yaml.load(path.read_text(encoding="utf-8"))
     except (YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path.name} is not valid YAML: {error}") from None
+        raise UserError(f"{path.name} is not valid YAML: {error}", code="params.not_yaml") from None
     if not isinstance(document, dict):
-        raise UserError(f"{path.name} must hold sections (key: value)")
+        raise UserError(f"{path.name} must hold sections (key: value)", code="params.not_yaml")
     return document
 
 

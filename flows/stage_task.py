@@ -1,8 +1,9 @@
-"""One Prefect task a stage: `dvc --wait-for-lock repro -s STAGE`, retried only if it may pass by itself."""
+"""One Prefect task a stage: `dvc --wait-for-lock repro -s STAGE`, retried only after a transient failure."""
 
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 from prefect import get_run_logger, task
@@ -19,7 +20,7 @@ _KINDS: dict[str, type[errors.UserError]] = {
 
 
 async def is_transient(task: object, task_run: TaskRun, state: State[object]) -> bool:
-    """Whether a failed stage said that its trouble may pass by itself."""
+    """Whether the stage failed with a transient error."""
     try:
         await state.aresult() if hasattr(state, "aresult") else state.result()
     except errors.Transient:
@@ -43,15 +44,15 @@ def run_stage(root: Path, stage: str, fresh: bool, target: str | None = None, qu
     Args:
         root: the project.
         stage: its name, under which it leaves its status.
-        fresh: DVC said at the start that this stage and all above it are up to date.
-        target: what DVC calls it, where that is not its name in the project's pipeline.
-        quiet: its lines are for the debug log, because others speak beside it.
+        fresh: this stage and all before it were up to date at the start, according to DVC.
+        target: DVC's name of it, where that differs from `stage`.
+        quiet: send its output to the debug log, because several stages run in parallel.
 
     Returns:
         'up to date' or 'ran'.
 
     Raises:
-        UserError: what the stage said, as the kind it said.
+        UserError: the error that the stage reported, of the same class.
     """
     logger = get_run_logger()
     if fresh:
@@ -67,14 +68,39 @@ def run_stage(root: Path, stage: str, fresh: bool, target: str | None = None, qu
 
 def _reason(note: Path, stage: str) -> errors.UserError:
     try:
-        said = json.loads(note.read_text(encoding="utf-8"))
+        report = json.loads(note.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        said = {}
-    kind, message = said.get("status", ""), said.get("message", "")
+        report = {}
+    kind, message = report.get("status", ""), report.get("message", "")
     if kind in _KINDS:
-        return _KINDS[kind](f"{stage}: {message}")
+        return _KINDS[kind](f"{stage}: {message}", code=report.get("code", ""))
     if kind == "running":
-        message = "it was killed or ran out of memory; the same command goes on from its finished rows"
+        message = "it was killed or ran out of memory; the same command continues from its finished rows"
     return errors.UserError(
-        f"{stage} failed: {message or 'DVC could not start it; its own words stand above'}"
+        f"{stage} failed: {message or 'DVC could not start it; see its output above'}",
+        code="run.stage_failed",
     )
+
+
+class _PlainErrors(logging.Filter):
+    """Logs a UserError once and without a traceback; every other exception keeps its traceback.
+
+    The stage's own output has shown the message by the time Prefect logs the failures of task and flow.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Drop the record with the traceback, and cut the state's message to its first line."""
+        if record.exc_info and isinstance(record.exc_info[1], errors.UserError):
+            return False
+        text = record.getMessage()
+        if text.startswith("Finished in state Failed") and "\\n" in text:
+            record.msg, record.args = text.split("\\n", 1)[0] + " …", ()
+        return True
+
+
+def plain_logs() -> None:
+    """Put the filter on Prefect's run loggers."""
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logger = logging.getLogger(name)
+        if not any(isinstance(one, _PlainErrors) for one in logger.filters):
+            logger.addFilter(_PlainErrors())

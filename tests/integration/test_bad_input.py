@@ -46,13 +46,13 @@ def test_a_file_without_a_usable_row_stops_prepare(project: Workspace, content: 
 @pytest.mark.parametrize(
     ("assignment", "words"),
     [
-        ("prepare.path=nowhere.jsonl", "nowhere.jsonl is not there"),
+        ("prepare.path=nowhere.jsonl", "nowhere.jsonl does not exist"),
         ("train.beta=-1", "train.beta"),
         ("generate.k=1", "generate.k"),
         ("strategy=closest", "'closest'"),
         ("trian.beta=1", "no section 'trian'"),
         ("train.bta=1", "did you mean 'beta'"),
-        ("train.beta", "wants section.key=value"),
+        ("train.beta", "expects section.key=value"),
     ],
 )
 def test_bad_parameters_are_refused_before_any_work(project: Workspace, assignment: str, words: str) -> None:

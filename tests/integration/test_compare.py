@@ -31,7 +31,7 @@ def test_an_experiment_goes_on_after_ctrl_c_and_a_kill_and_repeats_nothing(
     with monkeypatch.context() as alone:  # with a temporary server, which the terminal interrupts too
         alone.delenv(SERVER)
         said = interrupt_when(project, lambda: first.exists(), *ASKED)
-    assert "stopped; the same command goes on" in said
+    assert "stopped; the same command continues" in said
     assert "Traceback" not in said and "onnect" not in said
     assert _locked(project) == {"picks", "reference"}, "an arm that waited for its turn took it"
 

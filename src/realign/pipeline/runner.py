@@ -72,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         execute(name, root, item)
     except UserError as error:
-        artifacts.write_json(status, {"status": error.status, "message": str(error)})
+        artifacts.write_json(status, {"status": error.status, "code": error.code, "message": str(error)})
         print(f"\n{name}: {error}\n", file=sys.stderr)
         return 2
     except Exception as error:

@@ -1,1 +1,1 @@
-"""The page a person looks at: self-contained, no script, opens offline."""
+"""Pages and charts: self-contained HTML without scripts, readable offline."""

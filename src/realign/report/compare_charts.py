@@ -1,4 +1,4 @@
-"""Pictures of an equal-budget comparison: score by labels, labels saved, figures by strategy."""
+"""Charts of an equal-budget comparison: score by labels, labels saved, figures by strategy."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
-from realign.plotting import COLORS, LINES, svg
+from realign.plotting import COLORS, LINES, MARKERS, interval_rows, svg
 
 Json = Mapping[str, Any]
-_SIGNS = ("o", "s", "^", "D", "v", "P")
-_FLOOR = -1.0  # an interval that goes lower is drawn as an arrow
+_FLOOR = -1.0  # an interval that extends further is cut with an arrow
 
 
 def scores(result: Json, metric: str, label: str) -> str:
-    """A line a strategy, named at its end; the baseline's interval as a grey band."""
+    """A line a strategy, named at its end; the baseline's interval as a gray band."""
 
-    def draw(figure: Figure) -> None:
+    def plot(figure: Figure) -> None:
         axes = figure.subplots()
         ends = []
         for number, name in enumerate(result["strategies"]):
@@ -31,30 +30,30 @@ def scores(result: Json, metric: str, label: str) -> str:
             if number == 0:
                 _band(axes, budgets, rows, "#d9d9d9")
             axes.plot(
-                budgets, values, color=COLORS[number % 6], linestyle=LINES[number % 6], marker=_SIGNS[number % 6],
+                budgets, values, color=COLORS[number % 6], linestyle=LINES[number % 6], marker=MARKERS[number % 6],
                 linewidth=2.2 if number == 0 else 1.6,
             )  # fmt: skip
             ends.append((values[-1], budgets[-1], name))
         _budgets(axes, result["budgets"], label)
         _names(axes, ends)
 
-    return svg(draw, f"scores-{metric}", width=5.6, height=3.4)
+    return svg(plot, f"scores-{metric}", width=5.6, height=3.4)
 
 
 def against_baseline(result: Json, metric: str, label: str) -> list[tuple[str, str]]:
-    """Per strategy its name, and its line and interval over the baseline's, all on one scale."""
+    """For each strategy its name, and a chart of its line and interval over the baseline's, all on one scale."""
     rows = [row["figures"][metric] for row in result["arms"] if row["figures"][metric]]
     if not rows:
         return []
     low, high = min(row["low"] for row in rows), max(row["high"] for row in rows)
 
     def panel(name: str, number: int) -> str:
-        def draw(figure: Figure) -> None:
+        def plot(figure: Figure) -> None:
             axes = figure.subplots()
             baseline = result["baseline"]
-            for who, ink, fill, mark, sign in (
+            for who, color, fill, line, marker in (
                 (baseline, COLORS[0], "#d9d9d9", "-", "o"),
-                (name, COLORS[number % 6], COLORS[number % 6], LINES[number % 6], _SIGNS[number % 6]),
+                (name, COLORS[number % 6], COLORS[number % 6], LINES[number % 6], MARKERS[number % 6]),
             ):
                 budgets, figures = _curve(result, who, metric)
                 if not budgets:
@@ -62,26 +61,31 @@ def against_baseline(result: Json, metric: str, label: str) -> list[tuple[str, s
                 _band(axes, budgets, figures, fill, alpha=1.0 if who == baseline else 0.2)
                 if who != baseline:
                     for end in ("low", "high"):
-                        axes.plot(budgets, [f[end] for f in figures], color=ink, linewidth=0.8)
+                        axes.plot(budgets, [f[end] for f in figures], color=color, linewidth=0.8)
                 axes.plot(
-                    budgets, [f["value"] for f in figures], color=ink, linestyle=mark, marker=sign, label=who
+                    budgets,
+                    [f["value"] for f in figures],
+                    color=color,
+                    linestyle=line,
+                    marker=marker,
+                    label=who,
                 )
             _budgets(axes, result["budgets"], label)
             axes.set_ylim(low - 0.02, high + 0.02)
             axes.legend(loc="lower right", fontsize=9)
 
-        return svg(draw, f"{metric}-{number}", width=4.2, height=2.8)
+        return svg(plot, f"{metric}-{number}", width=4.2, height=2.8)
 
     return [(name, panel(name, k)) for k, name in enumerate(result["strategies"][1:], start=1)]
 
 
 def saved(result: Json, metric: str) -> str:
-    """Labels saved at each of the baseline's budgets, a line a strategy and budget; empty without a curve."""
+    """Labels saved at each of the baseline's budgets, a row a strategy and budget; empty without a curve."""
     rows = [(name, row) for name, part in result["saved"][metric].items() for row in part]
     if not rows:
         return ""
 
-    def draw(figure: Figure) -> None:
+    def plot(figure: Figure) -> None:
         axes = figure.subplots()
         places = _spaced([name for name, _ in rows])
         for place, (_, row) in zip(places, rows, strict=True):
@@ -91,8 +95,8 @@ def saved(result: Json, metric: str) -> str:
             if row["low"] is None or row["low"] < _FLOOR:
                 axes.plot(100 * _FLOOR, place, marker="<", color=COLORS[0], clip_on=False)
             if row["saved"] is not None and row["saved"] >= _FLOOR:
-                sign = {"yes": "o", "below": ">"}[row["reached"]]
-                axes.plot(100 * row["saved"], place, marker=sign, color=COLORS[0], markersize=8)
+                marker = {"yes": "o", "below": ">"}[row["reached"]]
+                axes.plot(100 * row["saved"], place, marker=marker, color=COLORS[0], markersize=8)
         axes.axvline(0, color="#333333", linewidth=1)
         axes.set_xlim(100 * _FLOOR, 102)
         axes.set_xticks([-100, -50, 0, 50, 100], ["double", "+50 %", "as many", "50 % saved", "all"])
@@ -100,11 +104,11 @@ def saved(result: Json, metric: str) -> str:
         axes.set_ylim(min(places) - 0.6, max(places) + 0.6)
         axes.set_xlabel("labels needed for the baseline's score")
 
-    return svg(draw, f"saved-{metric}", width=5.6, height=0.8 + 0.3 * len(rows))
+    return svg(plot, f"saved-{metric}", width=5.6, height=0.8 + 0.3 * len(rows))
 
 
 def by_strategy(result: Json, metric: str, label: str) -> str:
-    """One metric of each strategy at the largest budget with its interval; a line where the baseline is."""
+    """A metric of each strategy at the largest budget with its interval; the dashed line is the baseline."""
     most = max(result["budgets"])
     rows = {
         row["strategy"]: row["figures"][metric]
@@ -114,26 +118,17 @@ def by_strategy(result: Json, metric: str, label: str) -> str:
     if not rows:
         return ""
 
-    def draw(figure: Figure) -> None:
+    def plot(figure: Figure) -> None:
         axes = figure.subplots()
-        places = np.arange(len(rows))[::-1]
-        values = np.array([row["value"] for row in rows.values()])
-        low = values - np.array([row["low"] for row in rows.values()])
-        high = np.array([row["high"] for row in rows.values()]) - values
+        interval_rows(axes, rows, label)
         if result["baseline"] in rows:
             axes.axvline(rows[result["baseline"]]["value"], color="#888888", linestyle="--", linewidth=1)
-        axes.errorbar(values, places, xerr=[low, high], fmt="o", color=COLORS[0], capsize=4)
-        axes.set_yticks(places, list(rows))
-        axes.set_ylim(-0.6, len(rows) - 0.4)
         if metric == "longer_wins":
             axes.set_xlim(0, 1)
-        else:
-            axes.set_xlim(left=0)
         if metric != "abs_log_length_ratio":
             axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        axes.set_xlabel(label)
 
-    return svg(draw, metric, width=4.2, height=0.8 + 0.34 * len(rows))
+    return svg(plot, metric, width=4.2, height=0.8 + 0.34 * len(rows))
 
 
 def _curve(result: Json, name: str, metric: str) -> tuple[list[int], list[Json]]:
@@ -141,12 +136,12 @@ def _curve(result: Json, name: str, metric: str) -> tuple[list[int], list[Json]]
     return [row["budget"] for row in rows], [row["figures"][metric] for row in rows]
 
 
-def _band(axes: Axes, budgets: list[int], rows: Sequence[Json], colour: str, alpha: float = 1.0) -> None:
+def _band(axes: Axes, budgets: list[int], rows: Sequence[Json], color: str, alpha: float = 1.0) -> None:
     axes.fill_between(
         budgets,
         [row["low"] for row in rows],
         [row["high"] for row in rows],
-        color=colour,
+        color=color,
         alpha=alpha,
         linewidth=0,
     )
@@ -163,7 +158,7 @@ def _budgets(axes: Axes, budgets: Sequence[int], label: str) -> None:
 
 
 def _names(axes: Axes, ends: list[tuple[float, int, str]]) -> None:
-    """Each line's name at its end, moved apart where lines end alike."""
+    """Each line's name at its end, moved apart where lines end close together."""
     bottom, top = axes.get_ylim()
     gap, last = (top - bottom) * 0.07, -np.inf
     for value, budget, name in sorted(ends):

@@ -1,4 +1,4 @@
-"""The page of `realign compare`: the verdict, then pictures, each with the table behind it."""
+"""The page of `realign compare`: the conclusion, then charts, each with the table behind it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def render(result: Mapping[str, Any], title: str = "Which pairs are worth a labe
     """The whole page as one HTML text.
 
     Args:
-        result: what realign.experiments.compare.compare found.
-        title: the page's name.
+        result: of realign.experiments.compare.compare.
+        title: of the page.
     """
     primary = METRICS[PRIMARY].title
     charts = {
@@ -47,18 +47,18 @@ def render(result: Mapping[str, Any], title: str = "Which pairs are worth a labe
 
 
 def _cards(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Per strategy but the baseline: its verdict, score and labels saved, the best first."""
+    """For each strategy but the baseline: its conclusion, score and labels saved, the best first."""
     rows = []
     for name in result["strategies"][1:]:
-        said = result["verdict"]["strategies"][name]
-        at = max(said["better_at"] or said["worse_at"] or result["budgets"])
+        conclusion = result["verdict"]["strategies"][name]
+        at = max(conclusion["better_at"] or conclusion["worse_at"] or result["budgets"])
         figures = next(
             r["figures"] for r in result["differences"] if (r["strategy"], r["budget"]) == (name, at)
         )
         rows.append(
             {
                 "name": name,
-                "verdict": said["verdict"],
+                "verdict": conclusion["verdict"],
                 "best": name == result["verdict"]["best"],
                 "at": at,
                 "score": figures[PRIMARY],

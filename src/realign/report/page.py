@@ -1,4 +1,4 @@
-"""The page, from a template; every text of data or model is escaped by the template engine."""
+"""Pages from templates; the template engine escapes every text of data and models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from realign.data.text import excerpt
 
-_TIED = "\u00a0"  # a space at which no line breaks: an interval stays in one piece
+_NBSP = "\u00a0"  # a no-break space keeps an interval on one line
 
 
 def render(values: Mapping[str, Any], template: str = "page.html") -> str:
@@ -29,32 +29,31 @@ def render(values: Mapping[str, Any], template: str = "page.html") -> str:
 
 def figure(value: Mapping[str, Any] | None, digits: int = 3) -> str:
     """A figure with its interval: 0.123 [0.101, 0.150]."""
-    if value is None:
-        return "not known"
-    return f"{value['value']:.{digits}f} [{value['low']:.{digits}f},{_TIED}{value['high']:.{digits}f}]"
-
-
-def share(value: float | None) -> str:
-    """A bare share in percent: 12.3 %."""
-    return "an unknown share" if value is None else f"{100 * value:.1f} %"
+    return _interval(value, f".{digits}f")
 
 
 def percent(value: Mapping[str, Any] | None) -> str:
     """A rate with its interval in percent: 12.3 % [10.1, 15.0]."""
-    if value is None:
-        return "not known"
-    return f"{100 * value['value']:.1f} % [{100 * value['low']:.1f},{_TIED}{100 * value['high']:.1f}]"
+    return _interval(value, ".1f", 100, " %")
 
 
 def points(value: Mapping[str, Any] | None) -> str:
     """A difference of rates with its interval, in percentage points: +1.2 [-0.4, +2.8]."""
-    if value is None:
-        return "not known"
-    return f"{100 * value['value']:+.1f} [{100 * value['low']:+.1f},{_TIED}{100 * value['high']:+.1f}]"
+    return _interval(value, "+.1f", 100)
 
 
 def change(value: Mapping[str, Any] | None, digits: int = 3) -> str:
     """A difference with its interval: +0.123 [-0.010, +0.256]."""
+    return _interval(value, f"+.{digits}f")
+
+
+def share(value: float | None) -> str:
+    """A share in percent: 12.3 %."""
+    return "not known" if value is None else f"{100 * value:.1f} %"
+
+
+def _interval(value: Mapping[str, Any] | None, form: str, scale: float = 1, unit: str = "") -> str:
     if value is None:
         return "not known"
-    return f"{value['value']:+.{digits}f} [{value['low']:+.{digits}f},{_TIED}{value['high']:+.{digits}f}]"
+    middle, low, high = (format(scale * value[key], form) for key in ("value", "low", "high"))
+    return f"{middle}{unit} [{low},{_NBSP}{high}]"

@@ -1,36 +1,111 @@
-"""The page of a replay."""
+"""The page of a replay, and its charts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
-from realign.report import charts, replay_charts
+from realign.plotting import COLORS, interval_rows, svg
+from realign.report import charts
 from realign.report.page import render as page
 from realign.store import schemas
 
-_SHOWN = 7  # lines in the histogram: more are not told apart
+Rows = Mapping[str, Mapping[str, Any]]
+_BASELINE = "random"
+_SHOWN = 7  # lines in the histogram: more cannot be told apart
 
 
 def render(result: Mapping[str, Any]) -> str:
-    """The whole page of `replay.run.run`'s result, as one HTML text without script."""
+    """The whole page of `experiments.replay.run.run`'s result, as one HTML text without script."""
     rows = result["strategies"]
     order = sorted(
         rows, key=lambda name: ((rows[name]["figures"]["label_error"] or {"value": 1})["value"], name)
     )
-    told = [name for name in ("easy", "hard", "random") if name in rows]
-    told += [name for name in order if name not in told][: _SHOWN - len(told)]
+    shown = [name for name in ("easy", "hard", "random") if name in rows]
+    shown += [name for name in order if name not in shown][: _SHOWN - len(shown)]
     histogram = pd.DataFrame(result["histogram"], columns=schemas.HISTOGRAM.names)
     values = {
         "result": result,
         "order": order,
         "charts": {
-            "errors": replay_charts.label_errors(rows),
-            "frontier": replay_charts.frontier(rows),
-            "by_similarity": replay_charts.error_by_similarity(result["by_similarity"]),
-            "histogram": charts.similarity(histogram[histogram["picks"].isin(["all", *told])]),
+            "errors": label_errors(rows),
+            "frontier": frontier(rows),
+            "by_similarity": charts.error_by_similarity(result["by_similarity"]),
+            "histogram": charts.similarity(histogram[histogram["picks"].isin(["all", *shown])]),
         },
     }
     return page(values, "replay.html")
+
+
+def label_errors(rows: Rows) -> str:
+    """Label error of each strategy with its interval, the smallest on top; the dashed line is random."""
+    known = _known(rows, "label_error")
+    if not known:
+        return ""
+
+    def plot(figure: Figure) -> None:
+        axes = figure.subplots()
+        unsure = [name for name in known if rows[name].get("p_holm", 1.0) >= 0.05]
+        label = "label error (filled: differs from random after Holm's correction)"
+        interval_rows(axes, known, label, hollow=unsure)
+        _baseline(axes.axvline, rows, "label_error")
+
+    return svg(plot, "replay-errors", width=7.4, height=0.9 + 0.3 * len(known))
+
+
+def frontier(rows: Rows) -> str:
+    """Label error against length bias: down and left is better; random is where the dashed lines cross."""
+    known = _known(rows, "label_error")
+    if not known:
+        return ""
+
+    def plot(figure: Figure) -> None:
+        axes = figure.subplots()
+        points = [
+            (name, rows[name]["figures"]["abs_log_length_ratio"]["value"], error["value"])
+            for name, error in known.items()
+        ]
+        axes.plot([p[1] for p in points], [p[2] for p in points], "o", color=COLORS[0], markersize=5)
+        height = max(p[2] for p in points) * 1.15 or 1.0
+        axes.set_ylim(0, height)
+        width = max(p[1] for p in points)
+        axes.set_xlim(0, width * 1.25)
+        for name, x, y, shift in _apart(points, height * 0.045, width * 0.4):
+            axes.annotate(
+                name, (x, y), (x + width * 0.015, y + shift), fontsize=8, va="center",
+                arrowprops={"arrowstyle": "-", "linewidth": 0.4} if abs(shift) > height * 0.02 else None,
+            )  # fmt: skip
+        _baseline(axes.axhline, rows, "label_error")
+        _baseline(axes.axvline, rows, "abs_log_length_ratio")
+        axes.set_xlabel("mean |ln length ratio| of the picked pairs")
+        axes.set_ylabel("label error")
+
+    return svg(plot, "replay-frontier", width=7.4, height=4.6)
+
+
+def _apart(
+    points: Sequence[tuple[str, float, float]], least: float, near: float
+) -> list[tuple[str, float, float, float]]:
+    """Names moved up where they would cover another's: (name, x, y, shift)."""
+    placed: list[tuple[str, float, float, float]] = []
+    for name, x, y in sorted(points, key=lambda p: (p[2], p[1])):
+        at = y
+        while any(abs(x - ox) < near and abs(at - (oy + shift)) < least for _, ox, oy, shift in placed):
+            at += least / 4
+        placed.append((name, x, y, at - y))
+    return placed
+
+
+def _known(rows: Rows, key: str) -> dict[str, Mapping[str, Any]]:
+    """The figures of the strategies for which it is known, the smallest first."""
+    known = {name: row["figures"][key] for name, row in rows.items() if row["figures"][key]}
+    return dict(sorted(known.items(), key=lambda item: (item[1]["value"], item[0])))
+
+
+def _baseline(line: Any, rows: Rows, key: str) -> None:
+    figure = rows[_BASELINE]["figures"][key]
+    if figure:
+        line(figure["value"], color="#333333", linestyle="--", linewidth=1, zorder=0)

@@ -52,8 +52,9 @@ def test_without_a_default_remote_the_mend_is_named(tmp_path, config):
 
 
 def test_a_broken_configuration_is_one_message(tmp_path):
-    with pytest.raises(UserError, match=r"\.dvc/config cannot be read"):
+    with pytest.raises(UserError) as caught:
         dvc_cli.remote(configured(tmp_path, "remote = storage\n"))
+    assert caught.value.code == "dvc.bad_config"
 
 
 def test_dvc_is_started_by_this_python_and_waits_for_locks():

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from unit_builders import ROOT
 
-from flows import experiment, project, settings
+from flows import dvc_cli, project, settings
 from realign.config.params import Arm
 from realign.errors import UserError
 
@@ -22,16 +22,16 @@ def root(tmp_path):
 
 
 def test_an_arm_is_called_by_its_values():
-    assert experiment.target("arm", Arm("easy", 50, 1)) == "compare/dvc.yaml:arm@easy-50-1"
-    assert experiment.target("picks") == "compare/dvc.yaml:picks"
+    assert dvc_cli.target("arm", Arm("easy", 50, 1)) == "compare/dvc.yaml:arm@easy-50-1"
+    assert dvc_cli.target("picks") == "compare/dvc.yaml:picks"
 
 
 def test_what_never_ran_or_is_asked_for_no_more_is_not_pulled(root):
-    assert experiment.finished(root) == []
+    assert dvc_cli.finished_arms(root) == []
     ran = ("picks", "arm@easy-50-1", "arm@hard-50-1")
     lock = "schema: '2.0'\nstages:\n" + "".join(f"  {name}: {{cmd: x}}\n" for name in ran)
     (root / "compare" / "dvc.lock").write_text(lock)
-    assert experiment.finished(root) == ["compare/dvc.yaml:picks", "compare/dvc.yaml:arm@easy-50-1"]
+    assert dvc_cli.finished_arms(root) == ["compare/dvc.yaml:picks", "compare/dvc.yaml:arm@easy-50-1"]
 
 
 def test_an_experiment_that_cannot_be_made_is_refused_and_not_written_down(root):

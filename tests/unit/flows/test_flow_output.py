@@ -26,13 +26,14 @@ def test_all_that_cannot_is_said_at_once(tmp_path):
     }
     with pytest.raises(UserError) as refused:
         output.check(wanted, never=data)
-    said = str(refused.value)
+    assert refused.value.code == "output.not_writable"
+    message = str(refused.value)
     for words in (
         "--html",
         "must end in .html",
         "is the file that is read",
         "is a folder",
-        "nowhere is not there",
+        "nowhere does not exist",
     ):
-        assert words in said, words
+        assert words in message, words
     assert data.read_text() == "precious"

@@ -5,15 +5,15 @@ import io
 import pytest
 from rich.console import Console
 
-from flows import cli_replay
+from flows import cli_replay, output
 
 FIGURE = {"value": 0.0321, "low": 0.0224, "high": 0.0456}
-KEYS = [key for _, key in cli_replay._COLUMNS]
+KEYS = list(cli_replay._COLUMNS.values())
 
 
 def shown(monkeypatch, width, pilot_by="random"):
     out = io.StringIO()
-    monkeypatch.setattr(cli_replay, "_console", Console(file=out, width=width))
+    monkeypatch.setattr(output, "console", Console(file=out, width=width))
     row = {"figures": dict.fromkeys(KEYS, FIGURE)}
     cli_replay.show({
         "settings": {"draws": 20, "pilot_by": pilot_by, "criteria": ["x"], "encoder": "minilm", "confidence": 0.95},

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from unit_builders import ROOT
 
-from flows import results
+from flows import output, results
 from realign.errors import UserError
 
 
@@ -47,12 +47,13 @@ def test_rows_hold_value_interval_and_count():
     }
 
 
-def test_the_table_names_confidence_labeler_and_report(tmp_path):
+def test_the_table_names_confidence_labeler_and_report(tmp_path, monkeypatch):
     shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports" / "metrics.json").write_text(json.dumps(METRICS))
     out = io.StringIO()
-    results.show(tmp_path, Console(file=out, width=100))
+    monkeypatch.setattr(output, "console", Console(file=out, width=100))
+    results.show(tmp_path)
     shown = out.getvalue()
     assert "90 % interval" in shown
     assert "0.400 to 0.600" in shown

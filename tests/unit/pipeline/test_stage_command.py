@@ -66,11 +66,15 @@ def test_the_same_stage_twice_writes_the_same_bytes(project):
 @pytest.mark.parametrize("kind", [UserError, ValidationFailed, LabelsMissing, Transient])
 def test_what_a_person_can_mend_is_said_without_a_traceback(project, monkeypatch, capsys, kind):
     def run(*_):
-        raise kind("the file is odd. Mend it")
+        raise kind("the file is odd. Mend it", code="file.odd")
 
     monkeypatch.setattr(declared.module("prepare"), "run", run)
     assert stage.main(["prepare"]) == 2
-    assert status(project) == {"status": kind.status, "message": "the file is odd. Mend it"}
+    assert status(project) == {
+        "status": kind.status,
+        "code": "file.odd",
+        "message": "the file is odd. Mend it",
+    }
     said = capsys.readouterr().err
     assert "prepare: the file is odd. Mend it" in said
     assert "Traceback" not in said

@@ -9,7 +9,7 @@ import pandas as pd
 
 from realign.config.params import Report
 from realign.evaluation.figures import FIGURES
-from realign.report import charts, page, replay_charts
+from realign.report import charts, page
 from realign.store import ids
 from realign.store.work import Work
 
@@ -89,7 +89,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
             "lengths": charts.lengths(inputs.plot_lengths),
             "training": charts.training(inputs.plot_training),
             "label_error": charts.label_error(metrics["strategies"]),
-            "by_similarity": replay_charts.error_by_similarity(metrics["by_similarity"]),
+            "by_similarity": charts.error_by_similarity(metrics["by_similarity"]),
             "factors": charts.factors(by_strategy, factors),
             "calibration": charts.calibration((metrics["calibration"] or {"curve": []})["curve"]),
         },

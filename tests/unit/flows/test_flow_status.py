@@ -1,9 +1,9 @@
-"""DVC's status in a person's words."""
+"""DVC's status in plain words."""
 
 import pytest
 
-from flows.status_words import lines
-from realign.pipeline.runner import STAGES
+from flows.status import lines
+from realign.pipeline.table import STAGES
 
 PARAMS = "seed: 7\nstrategy: easy\nselect:\n  budget: 5\n  added: 1\ntrain:\n  beta: 0.2\n  lora: {r: 8}\nother: {x: 1}\n"
 LOCK = """\
@@ -61,13 +61,13 @@ def test_a_stale_stage_says_why_and_those_below_wait(root):
         "    output data/pairs.parquet missing",
         "    output reports/x.csv not in the cache (realign pull fetches it)",
         "    its command changed",
-        "validate: will be looked at again after select",
-        "label: will be looked at again after select",
+        "validate: to be checked again after select",
+        "label: to be checked again after select",
         "train: stale",
         "    odd words",
         "    input x strange",
-        "evaluate: will be looked at again after select",
-        "report: will be looked at again after select",
+        "evaluate: to be checked again after select",
+        "report: to be checked again after select",
     ]
 
 

@@ -1,4 +1,4 @@
-"""DVC's status in a person's words."""
+"""DVC's status in plain words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WORDS = {
 
 
 def lines(stale: Mapping[str, list[Any]], root: Path) -> Iterator[str]:
-    """A line a stage: up to date, stale with reasons, or below a stale one."""
+    """A line a stage: up to date, stale with its reasons, or after a stale one."""
     if not stale:
         yield "all stages are up to date"
         return
@@ -31,7 +31,7 @@ def lines(stale: Mapping[str, list[Any]], root: Path) -> Iterator[str]:
             yield from (f"    {reason}" for reason in _reasons(name, stale[name], root))
             above = above or name
         elif above:
-            yield f"{name}: will be looked at again after {above}"
+            yield f"{name}: to be checked again after {above}"
         else:
             yield f"{name}: up to date"
     for name in sorted(set(stale) - set(STAGES)):
@@ -43,9 +43,9 @@ def _reasons(stage: str, entries: list[Any], root: Path) -> Iterator[str]:
         if isinstance(entry, str):
             yield {"changed command": "its command changed"}.get(entry, entry)
             continue
-        for kind, found in entry.items():
+        for kind, files in entry.items():
             what = {"changed deps": "input", "changed outs": "output"}.get(kind, kind)
-            for path, state in found.items() if isinstance(found, dict) else ():
+            for path, state in files.items() if isinstance(files, dict) else ():
                 if path == PARAMS_FILE:
                     yield from _parameters(stage, root)
                 else:
@@ -53,7 +53,7 @@ def _reasons(stage: str, entries: list[Any], root: Path) -> Iterator[str]:
 
 
 def _parameters(stage: str, root: Path) -> Iterator[str]:
-    """DVC tracks whole sections; what changed inside is the difference to what dvc.lock holds."""
+    """DVC names the section; the keys that changed are the difference from dvc.lock."""
     lock = _yaml(root / "dvc.lock").get("stages", {}).get(stage, {}).get("params", {}).get(PARAMS_FILE)
     if lock is None:
         yield "it has never run here"
@@ -73,10 +73,10 @@ def _yaml(path: Path) -> dict[str, Any]:
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    leaves: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, dict):
-            found |= _leaves(value, f"{prefix}{key}.")
+            leaves |= _leaves(value, f"{prefix}{key}.")
         else:
-            found[f"{prefix}{key}"] = value
-    return found
+            leaves[f"{prefix}{key}"] = value
+    return leaves
