@@ -1,10 +1,10 @@
-"""Whether `realign compare` is as sure as it says: coverage, false verdicts and labels saved where the truth is known.
+"""Whether `realign compare` is as sure as it says: coverage, false conclusions and labels saved where the truth is known.
 
     OMP_NUM_THREADS=1 python bench/comparison_coverage.py --repetitions 1000
 
 Experiments are drawn again and again from synthetic/synthetic_arms.py: hard prompts, prompts that suit
 a strategy, trainings that come out differently. 95 % intervals should hold the truth in 93 to 97 of 100, and where
-all strategies are alike at most 5 of 100 verdicts may name one.
+all strategies are alike at most 5 of 100 conclusions may name one.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def coverage(world: World, repetitions: int) -> dict[str, float]:
     }
 
 
-def false_verdicts(world: World, repetitions: int) -> float:
+def false_conclusions(world: World, repetitions: int) -> float:
     """Share of experiments that call a strategy better or worse though all are alike."""
     world, rng = replace(world, factors=(1.0,) * len(world.factors)), np.random.default_rng(2)
     wrong = 0
@@ -150,7 +150,7 @@ def main() -> None:
     if "intervals" in parts:
         for name, world in WORLDS.items():
             found = coverage(world, asked.repetitions)
-            found["false verdicts"] = false_verdicts(world, asked.repetitions)
+            found["false conclusions"] = false_conclusions(world, asked.repetitions)
             print(f"{name}: {json.dumps({key: round(value, 3) for key, value in found.items()})}", flush=True)
     if "lengths" in parts:
         print(f"length-controlled: {json.dumps(length_controlled_coverage(asked.repetitions))}", flush=True)

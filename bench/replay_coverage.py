@@ -1,4 +1,4 @@
-"""Whether `realign replay` is as sure as it says: coverage and false verdicts where the truth is known.
+"""Whether `realign replay` is as sure as it says: coverage and false conclusions where the truth is known.
 
     OMP_NUM_THREADS=1 python bench/replay_coverage.py --repetitions 1000
 
@@ -64,7 +64,7 @@ def coverage(repetitions: int, prompts: int, truth: Replayed, far: float) -> dic
     }
 
 
-def false_verdicts(repetitions: int, prompts: int) -> float:
+def false_conclusions(repetitions: int, prompts: int) -> float:
     """Share of tables that call a strategy better or worse though all are alike."""
     wrong = 0
     for number in range(repetitions):
@@ -85,7 +85,7 @@ def main() -> None:
     found = {
         "truth": {name: round(error(truth, name).value, 4) for name in (BASELINE, *STRATEGIES)},
         "coverage": coverage(given.repetitions, given.prompts, truth, given.far),
-        "false verdicts": false_verdicts(given.repetitions, given.prompts),
+        "false conclusions": false_conclusions(given.repetitions, given.prompts),
     }
     print(json.dumps(found, indent=2))
 

@@ -62,7 +62,7 @@ def show(result: dict[str, Any]) -> None:
         f"seeds; the baseline is {result['baseline']}",
         wrap=True,
     )
-    for sentence in result["verdict"]["sentences"]:
+    for sentence in result["conclusion"]["sentences"]:
         output.say(f"\n{sentence}", wrap=True)
 
 

@@ -112,7 +112,7 @@ def show(result: dict[str, Any]) -> None:
         f"{settings['encoder']}; {100 * settings['confidence']:g} % intervals over prompts",
         wrap=True,
     )
-    for sentence in result["verdict"]["sentences"]:
+    for sentence in result["conclusion"]["sentences"]:
         output.say(f"\n{sentence}", wrap=True)
 
 

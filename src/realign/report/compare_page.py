@@ -50,7 +50,7 @@ def _cards(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """For each strategy but the baseline: its conclusion, score and labels saved, the best first."""
     rows = []
     for name in result["strategies"][1:]:
-        conclusion = result["verdict"]["strategies"][name]
+        conclusion = result["conclusion"]["strategies"][name]
         at = max(conclusion["better_at"] or conclusion["worse_at"] or result["budgets"])
         figures = next(
             r["figures"] for r in result["differences"] if (r["strategy"], r["budget"]) == (name, at)
@@ -58,12 +58,12 @@ def _cards(result: Mapping[str, Any]) -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": name,
-                "verdict": conclusion["verdict"],
-                "best": name == result["verdict"]["best"],
+                "conclusion": conclusion["conclusion"],
+                "best": name == result["conclusion"]["best"],
                 "at": at,
                 "score": figures[PRIMARY],
                 "saved": headline(result["saved"][PRIMARY].get(name, [])),
             }
         )
     words = ["better", "better and worse", "not distinguishable", "worse"]
-    return sorted(rows, key=lambda row: (not row["best"], words.index(str(row["verdict"])), row["name"]))
+    return sorted(rows, key=lambda row: (not row["best"], words.index(str(row["conclusion"])), row["name"]))

@@ -19,7 +19,7 @@ def shown(monkeypatch, width, pilot_by="random"):
         "settings": {"draws": 20, "pilot_by": pilot_by, "criteria": ["x"], "encoder": "minilm", "confidence": 0.95},
         "data": {"name": "mine", "prompts": 9, "second": "gpt4", "annotator": "turbo", "scale": "logit"},
         "strategies": {"random": row, "margin_length_bounded": row | {"p_holm": 0.0004}, "easy": row | {"p_holm": 0.25}},
-        "verdict": {"sentences": ["Said."]},
+        "conclusion": {"sentences": ["Said."]},
     })  # fmt: skip
     return out.getvalue()
 

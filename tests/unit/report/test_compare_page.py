@@ -1,4 +1,4 @@
-"""The page of a comparison: whole, offline, the verdict first, and hostile names harmless."""
+"""The page of a comparison: whole, offline, the conclusion first, and hostile names harmless."""
 
 import re
 from functools import cache
@@ -28,13 +28,13 @@ def found(good: str = "easy") -> dict[str, Any]:
     row = {"labels": 100, "score": 0.62, "low": None, "high": 0.2}
     said = {
         good: {
-            "verdict": "better",
+            "conclusion": "better",
             "better_at": [100, 200],
             "worse_at": [],
             "sentence": f"{good} is better.",
         },
         "hard": {
-            "verdict": "not distinguishable",
+            "conclusion": "not distinguishable",
             "better_at": [],
             "worse_at": [],
             "sentence": "hard is not.",
@@ -63,7 +63,7 @@ def found(good: str = "easy") -> dict[str, Any]:
             for n in names[1:] for b in BUDGETS
         ],
         "saved": {"pair_accuracy": saved, "win_rate": saved},
-        "verdict": {
+        "conclusion": {
             "best": good, "at": 200, "equals": [], "strategies": said,
             "sentences": [f"{good} is best: with 200 labels so much.", "It saves labels."],
         },
@@ -75,7 +75,7 @@ def page() -> str:
     return render(found())
 
 
-def test_the_verdict_comes_before_every_picture_and_table():
+def test_the_conclusion_comes_before_every_picture_and_table():
     assert 0 < page().index("easy is best: with 200 labels so much.") < page().index("<svg")
     assert page().index("<svg") < page().index("<table")
     cards = re.findall(r"<li[^>]*><b>(\w+)</b>", page())
@@ -120,5 +120,5 @@ def test_a_metric_that_nobody_knows_leaves_a_page(name: str):
         row["figures"][name] = None
     if name == "pair_accuracy":
         result["saved"] = {"pair_accuracy": {}, "win_rate": {}}
-        result["verdict"] |= {"best": None, "at": None}
+        result["conclusion"] |= {"best": None, "at": None}
     assert "not known" in render(result)

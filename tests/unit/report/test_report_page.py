@@ -96,7 +96,7 @@ def inputs(text="plain", **changes):
             [(1, 0.7, 0.0, 0.5, 0.1, 1.0), (2, 0.6, 0.1, 0.6, 0.05, 1.0)], columns=schemas.CURVE.names
         ),
         "metrics": {
-            "model": {name: measured() for name, _ in report.FIGURES},
+            "model": {name: measured() for name in report.FIGURES},
             "strategies": strategies,
             "by_similarity": [
                 {"low": 0.1, "high": 0.2, "pairs": 9, "label_error": measured(), "ties": measured(),
@@ -242,12 +242,12 @@ def test_figures_that_are_not_known_are_said_so(no_charts):
     assert "The judge is itself measured" not in text
 
 
-def test_a_label_against_the_gold_verdict_is_marked(no_charts):
+def test_a_label_against_the_gold_label_is_marked(no_charts):
     text = page()
-    assert text.count("the gold verdict says otherwise") == 4
+    assert text.count("the gold label disagrees") == 4
     labels = inputs()["labels"]
     agreed = labels.assign(gold="a")
-    assert "the gold verdict says otherwise" not in page(labels=agreed)
+    assert "the gold label disagrees" not in page(labels=agreed)
 
 
 def test_only_the_strategies_of_this_run_are_shown(no_charts):

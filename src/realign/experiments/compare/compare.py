@@ -1,4 +1,4 @@
-"""All arms of an equal-budget experiment against each other: figures, differences, labels saved, the verdict."""
+"""All arms of an equal-budget experiment against each other: figures, differences, labels saved, the conclusion."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy import special
 from realign.errors import UserError, listing
 from realign.evaluation.intervals import Figure, Resampling, proportion
 from realign.evaluation.paired import holm
-from realign.experiments.compare.conclusion import verdict
+from realign.experiments.compare.conclusion import conclude
 from realign.experiments.compare.metrics import METRICS, PRIMARY, SECONDARY, ece_by_chance, measure
 from realign.experiments.compare.runs import Grid, Runs
 from realign.experiments.compare.saved import saved
@@ -28,7 +28,7 @@ class Settings:
     """How arms are compared.
 
     Attributes:
-        confidence: of every interval, e.g. 0.95; 1 less it is the level of the verdict.
+        confidence: of every interval, e.g. 0.95; 1 less it is the level of the conclusion.
         resamples: repetitions behind the labels-saved intervals.
         seed: of those repetitions.
         baseline: the strategy that the others are held against.
@@ -48,7 +48,7 @@ def compare(answers: pd.DataFrame, margins: pd.DataFrame, picks: pd.DataFrame, s
     - differences: per strategy and budget the difference from the baseline at that budget: value, low, high,
       p, and for the primary and the secondary metric p_holm, corrected over all strategies and budgets;
     - saved: for the primary and the secondary metric, per strategy, realign.experiments.compare.saved;
-    - verdict: realign.experiments.compare.conclusion.
+    - conclusion: realign.experiments.compare.conclusion.
 
     A metric that the data does not give is null. p is null with a single seed: without a second training
     nobody knows what chance alone does.
@@ -84,7 +84,7 @@ def compare(answers: pd.DataFrame, margins: pd.DataFrame, picks: pd.DataFrame, s
         "differences": differences,
         "saved": {name: saved(runs[name], grid, how) for name in families},
     }
-    return result | {"verdict": verdict(result, runs[PRIMARY], grid)}
+    return result | {"conclusion": conclude(result, runs[PRIMARY], grid)}
 
 
 def _grid(answers: pd.DataFrame, margins: pd.DataFrame, picks: pd.DataFrame, baseline: str) -> Grid:

@@ -15,19 +15,19 @@ Json = dict[str, Any]
 BETTER, WORSE, MIXED, UNKNOWN = "better", "worse", "better and worse", "not distinguishable"
 
 
-def verdict(result: Json, primary: Runs, grid: Grid) -> Json:
+def conclude(result: Json, primary: Runs, grid: Grid) -> Json:
     """Decided by the primary metric alone, over all strategies and budgets, Holm-corrected.
 
-    - strategies: per strategy `verdict` (better, worse, better and worse, not distinguishable), the budgets
+    - strategies: per strategy `conclusion` (better, worse, better and worse, not distinguishable), the budgets
       `better_at` and `worse_at`, and a `sentence`;
     - best: of the strategies that are better, and nowhere worse, the one with the largest mean difference over
       budgets, or null; `at`: the largest budget at which it is proven; `equals`: the others among them that cannot
       be told from it there (paired, Holm-corrected), because a best of several is partly luck;
-    - sentences: the whole, the first of them the verdict.
+    - sentences: the whole, the first of them the conclusion.
     """
     level = 1 - result["confidence"]
     rows = {name: _strategy(name, result, level) for name in grid.strategies[1:]}
-    proven = [name for name, row in rows.items() if row["verdict"] == BETTER]
+    proven = [name for name, row in rows.items() if row["conclusion"] == BETTER]
     best = max(proven, key=lambda name: _mean_difference(name, result), default=None)
     at = max(rows[best]["better_at"]) if best else None
     equals = _equals(best, at, proven, primary, grid, level) if best and at else []
@@ -43,13 +43,13 @@ def _strategy(name: str, result: Json, level: float) -> Json:
             signs[BETTER if figure["value"] > 0 else WORSE].append(row["budget"])
     better, worse = signs[BETTER], signs[WORSE]
     word = (MIXED if worse else BETTER) if better else WORSE if worse else UNKNOWN
-    found = {"verdict": word, "better_at": better, "worse_at": worse}
+    found = {"conclusion": word, "better_at": better, "worse_at": worse}
     return found | {"sentence": _of_strategy(name, found, result)}
 
 
 def _of_strategy(name: str, found: Json, result: Json) -> str:
     baseline = result["baseline"]
-    if found["verdict"] == UNKNOWN:
+    if found["conclusion"] == UNKNOWN:
         return f"{name} is not distinguishable from {baseline} at any budget."
     parts = [
         f"{word} than {baseline} with {_listed(budgets)} labels"
@@ -76,7 +76,7 @@ def _sentences(result: Json, rows: dict[str, Json], head: Json) -> list[str]:
             _win_rate(best, head["at"], result),
         ]
     other = [
-        row["sentence"] for name, row in rows.items() if row["verdict"] in (WORSE, MIXED) and name != best
+        row["sentence"] for name, row in rows.items() if row["conclusion"] in (WORSE, MIXED) and name != best
     ]
     return [sentence for sentence in (*said, *other) if sentence]
 

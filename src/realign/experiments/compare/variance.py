@@ -10,7 +10,7 @@ quantile for the degrees of freedom of Satterthwaite 1946. Three runs hardly tel
 at each budget: for a figure of one arm over all strategies; for a difference from the baseline over the others,
 the baseline's own beside it, because a baseline that draws its picks anew with every seed may vary more than they.
 For differences a third of it is taken from the mean over all budgets: runs with few labels may vary more than
-runs with many, so not all of it; without it one verdict in twelve was false where the baseline varies more.
+runs with many, so not all of it; without it one conclusion in twelve was false where the baseline varies more.
 Differences are paired by prompt, not by seed: what a seed did to all strategies alike would only make them too wide.
 A normal or a bootstrap interval over three seeds would be far too narrow. `bench/comparison_coverage.py` measures it.
 """
@@ -25,7 +25,7 @@ from scipy import stats
 
 from realign.experiments.compare.runs import Runs
 
-# How much of a variance is taken from all budgets: with 1/4 to 1/2 hardly more verdicts are false than should be.
+# How much of a variance is taken from all budgets: with 1/4 to 1/2 hardly more conclusions are false than should be.
 _SHARED = 1 / 3
 
 

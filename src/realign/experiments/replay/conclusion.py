@@ -21,10 +21,10 @@ _LEAST = 0.001
 _FEWEST = 30  # comparable pairs below which nothing is said
 
 
-def verdict(result: Replayed, rows: dict[str, Json], plan: Plan, how: Resampling) -> Json:
-    """The data's favourite, and what choosing it without looking is worth.
+def conclude(result: Replayed, rows: dict[str, Json], plan: Plan, how: Resampling) -> Json:
+    """The data's favorite, and what choosing it without looking is worth.
 
-    - favourite: of the strategies whose label error is below random's, by the test after Holm's correction
+    - favorite: of the strategies whose label error is below random's, by the test after Holm's correction
       and by the interval of the difference, the one with the smallest; null where there is none;
     - unbiased: the same among those within LENGTH_LIMIT of random's length difference;
     - blind: the strategy with the smallest label error within LENGTH_LIMIT on one half of the prompts (halves
@@ -38,13 +38,13 @@ def verdict(result: Replayed, rows: dict[str, Json], plan: Plan, how: Resampling
         and (row["against_random"]["label_error"] or {"high": 0.0})["high"] < 0
     ]
     lean = [name for name in proven if _length(rows[name]) <= LENGTH_LIMIT * _length(rows[BASELINE])]
-    favourite, unbiased = (_smallest(names, rows) for names in (proven, lean))
+    favorite, unbiased = (_smallest(names, rows) for names in (proven, lean))
     blind = _blind(result, plan, how)
     return {
-        "favourite": favourite,
+        "favorite": favorite,
         "unbiased": unbiased,
         "blind": blind,
-        "sentences": _sentences(result, rows, plan, favourite, unbiased, blind),
+        "sentences": _sentences(result, rows, plan, favorite, unbiased, blind),
     }
 
 
@@ -57,7 +57,7 @@ def _sentences(
     result: Replayed,
     rows: dict[str, Json],
     plan: Plan,
-    favourite: str | None,
+    favorite: str | None,
     unbiased: str | None,
     blind: Json | None,
 ) -> list[str]:
@@ -67,7 +67,7 @@ def _sentences(
             f"Fewer than {_FEWEST} pairs have a label that can be checked: this data says nothing about label error."
         ]
     sentences = []
-    if favourite is None:
+    if favorite is None:
         others = {n: r for n, r in rows.items() if n not in CONTROLS}
         near = _smallest(list(others), rows)
         nearest = f"; the smallest error is {near}'s, {_against(rows, near)}" if near else ""
@@ -75,15 +75,13 @@ def _sentences(
             f"Not distinguishable: no strategy's label error is below random's on this data{nearest}."
         )
     else:
-        sentences.append(
-            f"This data favours {favourite}: {_against(rows, favourite)}. {_cost(rows, favourite)}"
-        )
+        sentences.append(f"This data favours {favorite}: {_against(rows, favorite)}. {_cost(rows, favorite)}")
         if unbiased is None:
             sentences.append(
                 "None that is better than random keeps its length difference within "
                 f"{LENGTH_LIMIT:g} times random's: the gain is bought with length bias."
             )
-        elif unbiased != favourite:
+        elif unbiased != favorite:
             sentences.append(
                 f"Without more length bias than {LENGTH_LIMIT:g} times random's it favours {unbiased}: "
                 f"{_against(rows, unbiased)}. {_cost(rows, unbiased)}"

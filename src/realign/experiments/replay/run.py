@@ -13,7 +13,7 @@ from realign.config.params import Params, Pilot
 from realign.errors import UserError
 from realign.evaluation.intervals import Resampling
 from realign.experiments.replay import figures
-from realign.experiments.replay.conclusion import verdict
+from realign.experiments.replay.conclusion import conclude
 from realign.experiments.replay.data import Scored, read
 from realign.experiments.replay.draws import BASELINE, Plan, replay
 from realign.experiments.replay.vectors import embeddings, source
@@ -125,7 +125,7 @@ def run(root: Path, params: Params, request: Request) -> dict[str, Any]:
         "strategies": rows,
         "by_similarity": figures.by_similarity(result, how),
         "histogram": histogram_rows(result.edges, result.histogram).to_dict("records"),
-        "verdict": verdict(result, rows, plan, how),
+        "conclusion": conclude(result, rows, plan, how),
     }
 
 

@@ -20,7 +20,7 @@ _SHOWN = 2
 
 @dataclass(frozen=True)
 class Inputs:
-    """What report reads."""
+    """Inputs of the stage."""
 
     prompts: pd.DataFrame
     responses: pd.DataFrame
@@ -62,7 +62,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What report writes."""
+    """Outputs of the stage."""
 
     report: str
 
@@ -119,7 +119,7 @@ def _stages(inputs: Inputs) -> list[dict[str, Any]]:
         "pilot": f"{len(inputs.pilot)} labels",
         "select": f"{pairs.get('train', 0)} pairs",
         "validate": f"{inputs.tally_validate['pair']['out']} of {inputs.tally_validate['pair']['in']}",
-        "label": f"{inputs.labels['pair_id'].nunique()} verdicts",
+        "label": f"{inputs.labels['pair_id'].nunique()} labels",
         "train": f"{len(inputs.preferences)} preferences",
         "evaluate": f"{inputs.judgements['prompt_id'].nunique()} prompts",
         "report": "this page",
@@ -166,8 +166,8 @@ def _pairs(inputs: Inputs, count: int) -> list[dict[str, Any]]:
 def _answers(inputs: Inputs, count: int) -> list[dict[str, Any]]:
     rows = inputs.judgements.merge(inputs.prompts, on="prompt_id")
     rows = rows[rows["sample"] == 0].sort_values("prompt_id").head(count)  # ids are hashes: a fair draw
-    verdict = rows["win"].map({1.0: "aligned better", 0.0: "base better", 0.5: "equal"})
-    return _records(rows.assign(verdict=verdict, prompt=_last(rows)))
+    outcome = rows["win"].map({1.0: "aligned better", 0.0: "base better", 0.5: "equal"})
+    return _records(rows.assign(outcome=outcome, prompt=_last(rows)))
 
 
 def _last(rows: pd.DataFrame) -> pd.Series:

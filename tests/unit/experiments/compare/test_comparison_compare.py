@@ -87,10 +87,10 @@ def test_every_interval_holds_its_figure_and_rates_stay_rates():
 
 
 def test_the_better_strategy_is_named_with_its_gain_in_score_and_labels():
-    said = result()["verdict"]
+    said = result()["conclusion"]
     assert said["best"] == "other1"
-    assert said["strategies"]["other1"]["verdict"] == "better"
-    assert said["strategies"]["other2"]["verdict"] == "not distinguishable"
+    assert said["strategies"]["other1"]["conclusion"] == "better"
+    assert said["strategies"]["other2"]["conclusion"] == "not distinguishable"
     figure = next(
         r["figures"]["pair_accuracy"] for r in result()["differences"]
         if (r["strategy"], r["budget"]) == ("other1", said["at"])
@@ -111,7 +111,7 @@ def test_p_values_are_corrected_over_all_strategies_and_budgets():
 
 def test_nothing_is_said_to_be_better_where_all_are_alike():
     world = replace(WORLD, factors=(1.0, 1.0, 1.0), seed=0.1)
-    said = compare(*world.tables(np.random.default_rng(2)), SETTINGS)["verdict"]
+    said = compare(*world.tables(np.random.default_rng(2)), SETTINGS)["conclusion"]
     assert said["best"] is None
     assert said["sentences"][0].startswith("Not distinguishable: no strategy is better than random.")
 
@@ -119,8 +119,8 @@ def test_nothing_is_said_to_be_better_where_all_are_alike():
 def test_one_training_an_arm_is_no_evidence():
     single = [table[table["seed"] == 0] for table in tables()]
     found = compare(*single, SETTINGS)
-    assert found["verdict"]["best"] is None
-    assert "trained once" in found["verdict"]["sentences"][0]
+    assert found["conclusion"]["best"] is None
+    assert "trained once" in found["conclusion"]["sentences"][0]
     assert found["differences"][0]["figures"]["pair_accuracy"]["p"] is None
     assert arm(found, "random", 40)["pair_accuracy"]["spread"] is None
 
@@ -139,7 +139,7 @@ def test_a_rate_that_never_fails_has_the_exact_binomial_interval():
     figure = arm(found, "random", 40)["pair_accuracy"]
     assert (figure["value"], figure["high"], figure["method"]) == (1.0, 1.0, "exact binomial")
     assert figure["low"] == pytest.approx(stats.binomtest(150, 150).proportion_ci(0.95).low, abs=1e-6)
-    assert found["verdict"]["best"] is None
+    assert found["conclusion"]["best"] is None
     json.dumps(found, allow_nan=False)
 
 

@@ -1,4 +1,4 @@
-"""Intervals and verdicts where the truth is known: sure of what they should be, and of no more.
+"""Intervals and conclusions where the truth is known: sure of what they should be, and of no more.
 
 bench/comparison_coverage.py asks the same with 1,000 repetitions and in more worlds.
 """
@@ -39,7 +39,7 @@ def test_about_95_of_100_intervals_hold_the_truth_over_prompts_and_trainings():
     assert sum(bare) < few  # what prompts alone would say is far too sure
 
 
-def test_where_all_are_alike_hardly_any_verdict_names_one():
+def test_where_all_are_alike_hardly_any_conclusion_names_one():
     rng, null = np.random.default_rng(2), replace(WORLD, factors=(1.0,) * 4)
     wrong = 0
     for _ in range(REPETITIONS):

@@ -11,7 +11,7 @@ from unit_builders import section
 from realign.errors import UserError
 from realign.evaluation.intervals import Resampling
 from realign.experiments.replay import figures
-from realign.experiments.replay.conclusion import verdict
+from realign.experiments.replay.conclusion import conclude
 from realign.experiments.replay.draws import Plan, replay
 from realign.selection import registry
 
@@ -109,17 +109,17 @@ def test_what_is_learned_is_found_and_holds_on_prompts_it_never_saw():
     assert error["margin"] < 0.75 * error["random"] < 0.75 * 0.85 * error["uncertainty"]
 
 
-def test_a_favourite_is_below_random_by_the_test_and_by_the_interval():
+def test_a_favorite_is_below_random_by_the_test_and_by_the_interval():
     data, vectors = scored(signal=1.5)
     asked = plan("margin", "easy")
     found = replay(data, vectors, asked, KNOWN)
     rows = figures.strategies(found, asked, HOW)
     rows["easy"]["p_holm"] = 0.9
     assert rows["margin"]["p_holm"] < 0.05
-    assert verdict(found, rows, asked, HOW)["favourite"] == "margin"
+    assert conclude(found, rows, asked, HOW)["favorite"] == "margin"
     rows["margin"]["against_random"]["label_error"]["high"] = 0.001
-    said = verdict(found, rows, asked, HOW)
-    assert said["favourite"] is None and said["sentences"][0].startswith("Not distinguishable")
+    said = conclude(found, rows, asked, HOW)
+    assert said["favorite"] is None and said["sentences"][0].startswith("Not distinguishable")
 
 
 def test_nothing_is_learned_from_noise():
@@ -127,8 +127,8 @@ def test_nothing_is_learned_from_noise():
     found = replay(data, vectors, plan("margin", draws=5), KNOWN)
     rows = figures.strategies(found, plan("margin"), HOW)
     assert rows["margin"]["figures"]["label_error"]["value"] == pytest.approx(0.5, abs=0.06)
-    said = verdict(found, rows, plan("margin"), HOW)
-    assert said["favourite"] is None
+    said = conclude(found, rows, plan("margin"), HOW)
+    assert said["favorite"] is None
     assert said["sentences"][0].startswith("Not distinguishable")
 
 
@@ -164,13 +164,13 @@ def test_a_pilot_that_leaves_nothing_is_refused(changes, words):
     replay(data, vectors, plan("easy", **changes), KNOWN)
 
 
-def test_the_verdict_names_the_favourite_what_it_costs_and_what_a_blind_choice_is_worth():
+def test_the_conclusion_names_the_favorite_what_it_costs_and_what_a_blind_choice_is_worth():
     data, vectors = scored(prompts=400, signal=2.0)
     asked = plan("margin", "uncertainty", "length_gap", draws=4)
     found = replay(data, vectors, asked, KNOWN)
     rows = figures.strategies(found, asked, HOW)
-    said = verdict(found, rows, asked, HOW)
-    assert (said["favourite"], said["unbiased"]) == ("margin", "margin")
+    said = conclude(found, rows, asked, HOW)
+    assert (said["favorite"], said["unbiased"]) == ("margin", "margin")
     assert said["blind"]["chosen"] == ["margin", "margin"]
     assert said["blind"]["label_error"] < 0.75 * said["blind"]["random"]
     assert said["sentences"][0].startswith("This data favours margin: label error")
@@ -181,7 +181,7 @@ def test_with_too_few_comparable_pairs_nothing_is_claimed():
     data, vectors = scored(prompts=20, k=2)
     asked = plan("easy", draws=1)
     found = replay(data, vectors, asked, KNOWN)
-    said = verdict(found, figures.strategies(found, asked, HOW), asked, HOW)
+    said = conclude(found, figures.strategies(found, asked, HOW), asked, HOW)
     assert said["sentences"] == [
         "Fewer than 30 pairs have a label that can be checked: this data says nothing about label error."
     ]

@@ -60,7 +60,7 @@ def test_a_file_becomes_figures_and_a_page_that_opens_offline(project):
     page = replay_page.render(found)
     assert "<script" not in page and not re.search(r'(?:src|href)="(?!#)', page)
     assert page.count("<svg") == 4
-    assert found["verdict"]["sentences"][0] in page.replace("&#39;", "'")
+    assert found["conclusion"]["sentences"][0] in page.replace("&#39;", "'")
     assert run(project, PARAMS, asked(path, strategies=None)) == found
 
 
