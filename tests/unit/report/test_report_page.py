@@ -185,7 +185,7 @@ def test_hostile_text_is_shown_as_what_it_is(hostile):
 
 
 def test_what_cannot_be_seen_is_shown_by_its_code(hostile):
-    aside = hostile[hostile.index("What was set aside") : hostile.index("The gates")]
+    aside = hostile[hostile.index("Quarantined rows") : hostile.index("The gates")]
     shown = hostile[hostile.index("Pairs side by side") :]
     assert not set("\0\x1b\u202e\u202c\u2066\u2069\u200b\ufeff") & set(aside)
     for character in "\0\x1b\u202e\u202c\u2066\u2069\u200b\ufeff":
@@ -239,7 +239,7 @@ def test_figures_that_are_not_known_are_said_so(no_charts):
         }
     )
     assert text.count("not known") >= 13 + 3 + len(report.FIGURES)
-    assert "The judge is itself measured" not in text
+    assert "The scorer itself agrees" not in text
 
 
 def test_a_label_against_the_gold_label_is_marked(no_charts):
@@ -288,16 +288,17 @@ def test_the_page_says_how_the_labels_came_about(no_charts):
         "quality_head": {"agreement_with_unseen_answers": measured(0.625)},
     }  # fmt: skip
     text = " ".join(page(labeling=labeling).split())
-    for words in ("says the same in 75.0 % [", "82 calls, 1000 tokens and 0.25 in money", "7 pairs were over",
-                  "4 doubtful pairs and 3 drawn for audit; 13 of 20", "(65.0 %) nobody looked at", "12.5 %",
+    for words in ("gave the same label in 75.0 % [", "82 calls, 1000 tokens and 0.25 in money", "7 pairs were over",
+                  "4 doubtful pairs and 3 pairs drawn for an audit; the other 13 of 20", "(65.0 %) were left to the judge", "12.5 %",
                   "9 votes of 2 people, consensus by dawid skene", "alpha not known", "62.5 %",
-                  "40 pairs whose answer is known", "87.5 %", "0.123", "1 both bad"):  # fmt: skip
+                  "40 pairs with a known answer", "87.5 %", "0.123", "1 both bad"):  # fmt: skip
         assert words in text, words
 
 
 def test_the_page_shows_what_labels_reward_and_how_sure_the_policy_is(no_charts):
     text = " ".join(page().split())
     for words in (
+        "the similarity of the two responses:",
         "What the labels reward",
         "0.100 to 0.200",
         '<th scope="row">hedges</th>',
@@ -306,7 +307,7 @@ def test_the_page_shows_what_labels_reward_and_how_sure_the_policy_is(no_charts)
         assert words in text, words
     bare = inputs("plain")["metrics"] | {"by_similarity": [], "calibration": None}
     without = page(metrics=bare)
-    assert "calibration error 0" not in without and "how alike the two responses are" not in without
+    assert "calibration error 0" not in without and "the similarity of the two responses:" not in without
 
 
 def test_the_property_that_labels_reward_most_comes_first():
