@@ -63,17 +63,11 @@ def checks(start: Path) -> Iterator[Check]:
         "git checkout dvc.yaml .dvc, or dvc init",
     )
     yield _query(
-        "DVC remote (to share)",
-        lambda: dvc_cli.remote(root),
-        "only needed for push and pull",
-        needed=False,
+        "DVC remote (to share)", lambda: dvc_cli.remote(root), "only needed for push and pull", needed=False
     )
     free = shutil.disk_usage(root).free / 2**30
     yield Check(
-        "disk",
-        free > _DISK_GIB,
-        f"{free:.0f} GiB free",
-        f"free {_DISK_GIB} GiB: dvc gc -w, or another disk",
+        "disk", free > _DISK_GIB, f"{free:.0f} GiB free", f"free {_DISK_GIB} GiB: dvc gc -w, or another disk"
     )
     yield _server()
 

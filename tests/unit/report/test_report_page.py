@@ -289,7 +289,8 @@ def test_the_page_says_how_the_labels_came_about(no_charts):
     }  # fmt: skip
     text = " ".join(page(labeling=labeling).split())
     for words in ("gave the same label in 75.0 % [", "82 calls, 1000 tokens and 0.25 in money", "7 pairs were over",
-                  "4 doubtful pairs and 3 pairs drawn for an audit; the other 13 of 20", "(65.0 %) were left to the judge", "12.5 %",
+                  "4 doubtful pairs and 3 pairs drawn for an audit; the other 13 of 20", "(65.0 %) were left to the judge",
+                  "12.5 %",
                   "9 votes of 2 people, consensus by dawid skene", "alpha not known", "62.5 %",
                   "40 pairs with a known answer", "87.5 %", "0.123", "1 both bad"):  # fmt: skip
         assert words in text, words

@@ -51,10 +51,7 @@ def opinion(question: Question, pairs: pd.DataFrame) -> tuple[np.ndarray, np.nda
         )
     agreed = aggregate(votes, settings.consensus, question.seed).set_index("pair_id")
     found = agreed.reindex(pairs["pair_id"])
-    return (
-        found["winner"].fillna("").to_numpy(dtype=object),
-        found["p_a"].fillna(0.5).to_numpy(dtype=float),
-    )
+    return (found["winner"].fillna("").to_numpy(dtype=object), found["p_a"].fillna(0.5).to_numpy(dtype=float))
 
 
 def publish(question: Question, pairs: pd.DataFrame) -> None:

@@ -9,12 +9,4 @@ from realign.labelers.human.consensus.measures import (
 )
 from realign.labelers.human.consensus.models import aggregate, reliability
 
-__all__ = [
-    "against_known",
-    "aggregate",
-    "agreement",
-    "alpha",
-    "disputes",
-    "reliability",
-    "self_agreement",
-]
+__all__ = ["against_known", "aggregate", "agreement", "alpha", "disputes", "reliability", "self_agreement"]
