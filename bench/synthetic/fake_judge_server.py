@@ -52,6 +52,7 @@ class Plan:
             reset; not sold) or get an answer that cannot be read (nonsense; sold).
         retry_after: seconds that a 429 asks for.
         hang: seconds for which hang and drip go on.
+        meet: answers nobody before so many requests wait for an answer; 0 = at once.
         most: requests under way above which it says 429; null = any number.
         die_after: sales after which the process ends, once (not when it goes on from a log).
         no_schema: says 400 to response_format.
@@ -69,6 +70,7 @@ class Plan:
     rates: dict[str, float] = field(default_factory=dict)
     retry_after: float = 0.05
     hang: float = 3.0
+    meet: int = 0
     most: int | None = None
     die_after: int | None = None
     no_schema: bool = False
@@ -129,6 +131,8 @@ class Fake:
         self.started = time.monotonic()
         self.requests = 0
         self.under_way = self.most_under_way = 0
+        self.waiting = self.meetings = 0
+        self.met = asyncio.Event()
         self.faults: Counter[str] = Counter()
         self.sold: list[dict[str, str]] = []
         self.by_key: dict[str, str] = {}
@@ -150,7 +154,9 @@ class Fake:
             "orders": len(marks),
             "sold_twice": sum(count > 1 for count in marks.values()),
             "faults": dict(self.faults),
+            "under_way": self.under_way,
             "most_under_way": self.most_under_way,
+            "meetings": self.meetings,
             "processor_seconds": time.process_time(),
         }
 
@@ -163,6 +169,16 @@ class Fake:
                 self.faults[name] += 1
                 return name
         return ""
+
+    async def meet(self) -> None:
+        """Wait until `plan.meet` requests wait, and let them all go on."""
+        met = self.met
+        self.waiting += 1
+        if self.waiting == self.plan.meet:
+            self.waiting, self.met = 0, asyncio.Event()
+            self.meetings += 1
+            met.set()
+        await met.wait()
 
     def sell(self, mark: str, kind: str, key: str, content: str) -> str:
         """Count a sale, on disk before the buyer has it."""
@@ -223,6 +239,8 @@ class Fake:
             await asyncio.sleep(plan.hang)
             return False
         await asyncio.sleep(plan.latency)
+        if plan.meet:
+            await self.meet()
         if fault == "drip":
             return await self.drip(writer)
         if fault == "wrong_type":

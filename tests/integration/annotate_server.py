@@ -95,7 +95,7 @@ class Server:
             words = re.fullmatch(r"(.+?)(?: \(lead\))?: (http://\S+)\n", self.process.stdout.readline())
             assert words, (self.folder / "server.log").read_text()
             self.links[words[1]] = words[2]
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()

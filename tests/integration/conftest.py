@@ -17,7 +17,24 @@ import warm
 from filelock import FileLock
 from workspace import SERVER, WARM, Workspace, fresh
 
+FIRST = (
+    "finished", "own-data", "killed", "compare", "labels", "scheduled", "together", "annotate", "hub", "bad-input",
+)  # fmt: skip
+"""Groups of tests, the slowest first; the first makes the finished project, which the second does not need."""
+
 _HOOK = Path(__file__).parent / "connection_log"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slowest first, so that no worker is left with one of them when the others have ended."""
+
+    def rank(item: pytest.Item) -> int:
+        group = item.get_closest_marker("xdist_group")
+        if group and group.args[0] in FIRST:
+            return FIRST.index(group.args[0])
+        return len(FIRST) + (item.get_closest_marker("integration") is None)
+
+    items.sort(key=rank)
 
 
 def _offline_prefix() -> list[str]:

@@ -47,7 +47,7 @@ def call(address: str, path: str, content: dict[str, Any]) -> Any:
     request = urllib.request.Request(
         f"{address}{path}", data=json.dumps(content).encode(), headers={"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return json.load(answer)
 
 

@@ -18,7 +18,7 @@ from realign.labelers.human.page.store import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("annotate")]
 
-CLIENTS, PAIRS, KILLS = 8, 125, 6
+CLIENTS, PAIRS, KILLS = 8, 60, 6
 _FIELD = re.compile(r'name="(form|pair|occasion|round)" value="([^"]*)"')
 
 
@@ -37,7 +37,7 @@ class Client(threading.Thread):
         self.problems: list[str] = []
 
     def run(self) -> None:
-        with httpx.Client(base_url=self._server.address, timeout=20) as http:
+        with httpx.Client(base_url=self._server.address, timeout=120) as http:
             self._retry(lambda: http.get(self._server.links[self.name]))
             while fields := self._form(http):
                 choice = self._rng.choice(["left", "right", "tie", "both_bad"])
@@ -50,7 +50,7 @@ class Client(threading.Thread):
                     return
                 self.acknowledged[fields["pair"]] = choice
                 self._count()
-                if self._rng.random() < 0.1:
+                if self._rng.random() < 0.2:
                     again = self._retry(lambda sent=fields | {"choice": "tie"}: http.post("/vote", data=sent))
                     self.refused_twice += again.status_code == 409
                     if again.status_code != 409:
@@ -66,7 +66,7 @@ class Client(threading.Thread):
 
     @staticmethod
     def _retry(ask: Callable[[], httpx.Response]) -> httpx.Response:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while True:
             try:
                 return ask()
@@ -98,7 +98,7 @@ def test_no_acknowledged_vote_is_lost_and_none_counts_twice(tmp_path: Path) -> N
             server.kill()
             server.start()
         for client in clients:
-            client.join(timeout=60)
+            client.join(timeout=300)
         assert server.links == links, "a restart changed somebody's link"
     assert [problem for client in clients for problem in client.problems] == []
     assert not any(client.is_alive() for client in clients)

@@ -47,10 +47,10 @@ def test_an_experiment_goes_on_after_ctrl_c_and_a_kill_and_repeats_nothing(
     assert "longest_first" in page.read_text()
     lock = (project.root / "compare" / "dvc.lock").read_bytes()
 
-    before = _statuses(project)
+    before = project.stages_started()
     again = project.realign(*ASKED)
     assert again.returncode == 0 and "arms trained: 0 of 2" in again.stdout
-    assert _statuses(project) == before, "a stage of the experiment was started again"
+    assert project.stages_started() == before, "a stage of the experiment was started again"
     assert (project.root / "compare" / "dvc.lock").read_bytes() == lock
 
     assert "realign.pipeline picks" not in project.dvc("repro", "--dry", "--force").stdout
@@ -61,11 +61,6 @@ def test_an_experiment_goes_on_after_ctrl_c_and_a_kill_and_repeats_nothing(
     assert project.dvc("repro", "-q", "-s", "compare/dvc.yaml:picks").returncode == 0
     stale = project.dvc("status", "compare/dvc.yaml").stdout
     assert "arm@longest_first-20-1" in stale and "arm@random-20-1" not in stale
-
-
-def _statuses(project: Workspace) -> dict[str, int]:
-    """When each stage was last started or ended, by the word that it leaves."""
-    return {path.name: path.stat().st_mtime_ns for path in (project.root / ".work").glob("*.status.json")}
 
 
 def _locked(project: Workspace) -> set[str]:

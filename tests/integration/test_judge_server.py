@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,8 +59,8 @@ def answered(folder: Path, server: Running, count: int) -> set[tuple[str, str]]:
     return found
 
 
-def wait_for(server: Running, sold: int) -> None:
-    while server.counts()["sold"] < sold:
+def wait_until(event: Callable[[], bool]) -> None:
+    while not event():
         time.sleep(0.02)
 
 
@@ -88,10 +89,10 @@ def test_a_kill_buys_nothing_again_that_the_ledger_holds(tmp_path, honours_keys)
     with Running(tmp_path, latency=0.1, honours_keys=honours_keys) as server:
         for sold in (120,) if honours_keys else (60, 170):
             process = start(tmp_path, server, count, concurrency=at_once)
-            wait_for(server, sold)
+            wait_until(lambda: server.counts()["sold"] >= sold)  # noqa: B023
             process.send_signal(signal.SIGKILL)
             process.wait()
-            time.sleep(0.3)  # what was under way is sold to nobody
+            wait_until(lambda: not server.counts()["under_way"])  # what was under way is sold to nobody
             held, before = answered(tmp_path, server, count), server.sales()
             assert 0 < len(held) <= len(before) < 2 * count
         process = start(tmp_path, server, count, concurrency=at_once)
@@ -128,11 +129,10 @@ def test_a_server_that_dies_and_comes_back_is_asked_on(tmp_path):
         answers: list[object] = []
         thread = threading.Thread(target=lambda: answers.append(llm_judge(asked).winner))
         thread.start()
-        while not server.ended():
-            time.sleep(0.02)
+        wait_until(server.ended)
         time.sleep(0.5)
         with Running(tmp_path, port=server.port, latency=0.05, die_after=100) as again:
-            thread.join(60)
+            thread.join()
             counts = again.counts()
     assert len(answers) == 1
     assert counts["orders"] == 2 * count
@@ -143,7 +143,7 @@ def test_a_server_that_stays_dead_costs_little_time_and_nothing_is_lost(tmp_path
     count = 60
     with Running(tmp_path, latency=0.05, die_after=40) as server:
         process = start(tmp_path, server, count, concurrency=8, retries=1)
-        output = process.communicate(timeout=60)[0]
+        output = process.communicate()[0]
         assert process.returncode != 0
         assert output == ""
         held = answered(tmp_path, server, count)
@@ -154,17 +154,13 @@ def test_a_server_that_stays_dead_costs_little_time_and_nothing_is_lost(tmp_path
     assert found.facts["judge"]["calls"] == 2 * count
 
 
-def test_thirty_two_at_once_reach_what_the_latency_allows(tmp_path):
-    count, latency, at_once = 128, 1.0, 32
-    with Running(tmp_path, latency=latency) as server:
-        llm_judge(question(tmp_path, pairs(1, 1000), label(server.url)))  # what is imported once
-
-        def share(attempt: int) -> float:
-            began = time.monotonic()
-            told = label(server.url, concurrency=at_once)
-            llm_judge(question(tmp_path, pairs(count, 10_000 * (attempt + 1)), told))
-            return 2 * count * latency / at_once / (time.monotonic() - began)
-
-        # The fastest of three: other work on the machine only ever adds to the time.
-        assert any(share(attempt) >= 0.85 for attempt in range(3))
-        assert server.counts()["most_under_way"] == at_once
+def test_thirty_two_are_asked_at_once_from_the_first_to_the_last(tmp_path):
+    count, at_once = 128, 32
+    with Running(tmp_path, meet=at_once) as server:  # which answers nobody before thirty-two have asked
+        found = llm_judge(
+            question(tmp_path, pairs(count), label(server.url, concurrency=at_once, timeout=300.0))
+        )
+        counts = server.counts()
+    assert counts["meetings"] == 2 * count / at_once
+    assert counts["most_under_way"] == at_once
+    assert found.facts["judge"]["calls"] == counts["sold"] == 2 * count

@@ -76,7 +76,7 @@ def test_a_deployed_run_suspends_for_people_and_goes_on_when_they_voted(
     assert stages_run(project.realign("run").stdout) == []
 
 
-def _until(ask, seconds: float = 180):  # type: ignore[no-untyped-def]
+def _until(ask, seconds: float = 600):  # type: ignore[no-untyped-def]
     """What `ask` gives once it gives anything."""
     deadline = time.monotonic() + seconds
     while True:

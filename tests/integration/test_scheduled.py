@@ -12,7 +12,7 @@ import pytest
 from prefect_server import runs
 from workspace import Workspace
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("finished")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("scheduled")]
 
 
 def test_scheduled_run_starts_by_itself_and_completes(
@@ -23,7 +23,7 @@ def test_scheduled_run_starts_by_itself_and_completes(
     soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=75)
     serving = project.start("serve", "--cron", f"{soon.minute} {soon.hour} * * *")
     try:
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + 600
         states: list[str] = []
         while "COMPLETED" not in states:
             assert serving.poll() is None, "realign serve ended"

@@ -175,11 +175,11 @@ def test_nothing_said_is_worth_nothing(rule: dict[str, object], response: str) -
 
 
 @pytest.mark.parametrize("unit", ["a", "7 ", "Tuesday. ", "1", "\x00", "é", "9,999,999", "'", "tea "])
-def test_a_megabyte_is_worthless_and_quickly_so(unit: str) -> None:
+def test_a_megabyte_is_worthless_and_costs_no_more_than_its_length(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
-    start = time.perf_counter()
+    start = time.process_time()
     marks = [quality(rule, text) for rule in RULES.values()]
-    assert (time.perf_counter() - start) / len(marks) < 0.05
+    assert time.process_time() - start < 5, "0.1 s of the processor; minutes where a pattern is quadratic"
     assert marks == [0.0] * len(marks)
 
 
