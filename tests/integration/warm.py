@@ -9,6 +9,7 @@ clean run) it proves of real ones: a workspace asks for warm ones (`Workspace.wa
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import runpy
@@ -72,7 +73,6 @@ def _serve(address: str) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] in ("realign", "flows")]:
         del sys.modules[name]
     assert threading.active_count() == 1, threading.enumerate()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address + ".new")
         listener.listen(64)
@@ -83,11 +83,13 @@ def _serve(address: str) -> None:
                 listener.close()
                 _supervise(client)
             client.close()
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
 
 
 def _supervise(client: socket.socket) -> None:
     """Fork the command, and say its process id and how it ended."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     size, streams, _, _ = socket.recv_fds(client, 4, 3)
     words = b""
     while len(words) < int.from_bytes(size, "big"):
