@@ -1,9 +1,11 @@
-"""A figure is one function: it shows up in a run, in a comparison and in a replay."""
+"""The figure of CONTRIBUTING.md is one function: it shows up in a run, in a comparison and in a replay."""
 
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -31,10 +33,10 @@ def dropped_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A figure that stands in the table while a test runs."""
     monkeypatch.setattr(figures, "FIGURES", dict(figures.FIGURES))
 
-    @figures.figure("a wins", "share of decided labels that go to a", reads=("winner",), scale="rate")
-    def a_wins(rows: pd.DataFrame) -> figures.Ratio:
-        decided = figures.decided(rows["winner"]).astype(float)
-        return (rows["winner"] == "a").to_numpy(dtype=float), decided
+    text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
+    example = re.search(r"## A figure: one function.*?```python\n(.*?)```", text, re.DOTALL)
+    assert example
+    exec(example[1], vars(figures))
 
     yield
     monkeypatch.undo()
