@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 from synthetic.fake_judge_server import Running
-from synthetic.judge_builders import label, pairs, question
+from synthetic.judge_builders import label, pairs, request
 
 from realign.errors import UserError
-from realign.labelers.llm_judge.labeler import llm_judge
+from realign.labelers.llm_judge.labeler import label as llm_judge
 
 _FAULTS = {"429": 0.02, "500": 0.02, "hang": 0.002, "drip": 0.002, "truncated": 0.01, "wrong_type": 0.01,
            "garbage": 0.01, "reset": 0.01, "nonsense": 0.03}  # fmt: skip
@@ -30,8 +30,8 @@ def measure(count: int, at_once: int, latency: float, faults: bool) -> dict[str,
     with tempfile.TemporaryDirectory() as folder, \
          Running(Path(folder), latency=latency, rates=_FAULTS if faults else {}) as server:  # fmt: skip
         settings = label(server.url, concurrency=at_once, timeout=1.0 + latency)
-        llm_judge(question(Path(folder), pairs(1, count), settings))  # what is imported once
-        asked, before = question(Path(folder), pairs(count), settings), server.counts()
+        llm_judge(request(Path(folder), pairs(1, count), settings))  # what is imported once
+        asked, before = request(Path(folder), pairs(count), settings), server.counts()
         began, used = time.monotonic(), time.process_time()
         found = llm_judge(asked)
         seconds, used = time.monotonic() - began, time.process_time() - used
@@ -52,7 +52,7 @@ def measure(count: int, at_once: int, latency: float, faults: bool) -> dict[str,
         "orders_sold_twice": counts["sold_twice"],
         "sold_again_in_a_second_run": again,
         "faults": counts["faults"],
-        "verdicts": found.facts["judge"]["verdicts"],
+        "labels": found.facts["judge"]["labels"],
     }
 
 

@@ -1,4 +1,4 @@
-"""Questions for a judge that tests make by hand, and a process that asks them, to be killed.
+"""Requests for a judge that tests make by hand, and a process that asks them, to be killed.
 
 python bench/synthetic/judge_builders.py FOLDER URL PAIRS '{"concurrency": 32}'
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,16 @@ import numpy as np
 import pandas as pd
 
 from realign.config import params, params_file
-from realign.labelers.base import Question
-from realign.labelers.llm_judge.labeler import llm_judge
+from realign.evaluation.intervals import Resampling
+from realign.labelers.base import LabelRequest
+from realign.labelers.llm_judge import run
+from realign.labelers.llm_judge.backend import Completion
+from realign.labelers.llm_judge.budget import Cost
+from realign.labelers.llm_judge.jobs import Job
+from realign.labelers.llm_judge.labeler import label as llm_judge
+from realign.labelers.llm_judge.spec import JudgeSpec, judge_spec
 from realign.store import ids
+from realign.store.host import Host
 from realign.store.work import Work
 
 ROOT = Path(__file__).parents[2]
@@ -37,33 +45,58 @@ def pairs(count: int, start: int = 0) -> pd.DataFrame:
 
 
 def label(url: str | None, budget: dict[str, Any] | None = None, **judge: Any) -> params.Label:
-    """The label section with a judge behind this address."""
+    """The label section with a judge behind this address; None for a model that runs here."""
     shipped = params_file.load(ROOT / "params.yaml").label.model_dump()
-    told = {
+    given = {
+        "backend": "server" if url else "local",
         "server": url,
-        "model": {"name": "fake", "revision": "1"},
+        "model": {"name": "fake", "revision": "1" if url else "0" * 40},
         "rubric": str(ROOT / shipped["judge"]["rubric"]),
         "timeout": 5.0,
     }
     caps = {"calls": None, "money": None, "then": "stop"} | (budget or {})
-    changed = {"labeler": "llm_judge", "judge": shipped["judge"] | told | judge, "budget": caps}
+    changed = {"labeler": "llm_judge", "judge": shipped["judge"] | given | judge, "budget": caps}
     return params.Label(**shipped | changed)
 
 
-def question(folder: Path, asked: pd.DataFrame, settings: params.Label, seed: int = 7) -> Question:
+def spec(settings: params.Label) -> JudgeSpec:
+    """What the judge of these settings is asked."""
+    return judge_spec(settings.judge, Path(settings.judge.rubric))
+
+
+def request(
+    folder: Path,
+    asked: pd.DataFrame,
+    settings: params.Label,
+    seed: int = 7,
+    environ: dict[str, str] | None = None,
+) -> LabelRequest:
     """These pairs put to this judge, in a project of its own."""
     empty = pd.DataFrame()
-    return Question(
-        asked, empty, settings, seed, Work(folder / ".work", "label"), folder, _no_vectors, empty, empty
-    )
+    host = Host() if environ is None else Host(environ)
+    return LabelRequest(
+        pairs=asked, scores=empty, settings=settings, seed=seed, work=Work(folder / ".work", "label", host=host),
+        base=folder, vectors=_no_vectors, votes=empty, known=empty, rubric=Path(settings.judge.rubric),
+        labels=empty, intervals=Resampling(2000, 0.95, seed),
+    )  # fmt: skip
 
 
 def _no_vectors(texts: Any) -> np.ndarray:
     raise AssertionError("a judge needs no vectors")
 
 
+def answered(judge: JudgeSpec, pair: str, given_at: str = "2026-01-01", **texts: str) -> Job:
+    """A pair with these raw answers by order (ab="...", ba="..."), read as a run reads them."""
+    answers = []
+    job = Job(judge, pair, f"prompt {pair}", ("[]", "", ""), 0, Cost(2, 0.0), (), (), {})
+    for shown, text in texts.items():
+        order: Any = shown
+        completion = Completion(text, 10, 2)
+        answers.append(run._answer(judge, job, order, [completion], run._parsed(judge, text), 0.5, given_at))
+    return replace(job, answers=tuple(answers))
+
+
 if __name__ == "__main__":
     home, address, number, changes = sys.argv[1:]
-    found = llm_judge(question(Path(home), pairs(int(number)), label(address, **json.loads(changes))))
-    said = {"winner": found.winner.tolist(), "p_a": found.p_a.tolist(), "facts": found.facts}
-    print(json.dumps(said))
+    labels = llm_judge(request(Path(home), pairs(int(number)), label(address, **json.loads(changes))))
+    print(json.dumps({"winner": labels.winner.tolist(), "p_a": labels.p_a.tolist(), "facts": labels.facts}))

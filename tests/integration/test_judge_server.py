@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 from fake_judge_server import Running
-from judge_builders import ROOT, label, pairs, question
+from judge_builders import ROOT, label, pairs, request, spec
 
-from realign.labelers.llm_judge.docket import docket
-from realign.labelers.llm_judge.labeler import llm_judge
+from realign.labelers.llm_judge.jobs import ORDERS, Job, jobs
+from realign.labelers.llm_judge.labeler import label as llm_judge
 from realign.store.ledger import Ledger
 from realign.store.work import Work
 
@@ -39,24 +39,27 @@ def start(folder: Path, server: Running, count: int, **judge: object) -> subproc
     )  # fmt: skip
 
 
-def marks(server: Running, count: int) -> dict[str, tuple[str, str]]:
+def wanted(folder: Path, server: Running, count: int) -> list[Job]:
+    """The jobs of so many pairs, as the ledger of a folder knows them."""
+    ledger = Ledger(Work(folder / ".work", "label").ledger())
+    found = jobs(spec(label(server.url)), pairs(count), ledger)
+    ledger.close()
+    return found
+
+
+def marks(folder: Path, server: Running, count: int) -> dict[str, tuple[str, str]]:
     """Pair and order of each mark by which the server counts."""
-    cases = docket(pairs(count), label(server.url))
     found = {}
-    for pair in cases.prompts:
-        for shown in ("ab", "ba"):
-            text = cases.chat(pair, shown)[0]["content"]
-            found[re.search(r"^(\[\w{20}\]) first response$", text, re.MULTILINE)[1]] = (pair, shown)
+    for job in wanted(folder, server, count):
+        for shown in ORDERS:
+            text = job.chat(shown)[0]["content"]
+            found[re.search(r"^(\[\w{20}\]) first response$", text, re.MULTILINE)[1]] = (job.pair_id, shown)
     return found
 
 
 def answered(folder: Path, server: Running, count: int) -> set[tuple[str, str]]:
     """Orders that the ledger holds."""
-    ledger = Ledger(Work(folder / ".work", "label").ledger())
-    cases = docket(pairs(count), label(server.url))
-    found = set(ledger.answers(cases.brief.fingerprint, cases.prompts))
-    ledger.close()
-    return found
+    return {(job.pair_id, answer.shown) for job in wanted(folder, server, count) for answer in job.answers}
 
 
 def wait_until(event: Callable[[], bool]) -> None:
@@ -68,17 +71,17 @@ def test_every_answer_is_bought_once_whatever_the_server_does(tmp_path):
     count = 300
     with Running(tmp_path, latency=0.02, rates=FAULTS, hang=3.0) as server:
         settings = label(server.url, concurrency=32, timeout=1.0)
-        found = llm_judge(question(tmp_path, pairs(count), settings))
+        found = llm_judge(request(tmp_path, pairs(count), settings))
         counts = server.counts()
         assert set(counts["faults"]) == set(FAULTS), "every fault came"
         assert (counts["asks"], counts["orders"], counts["sold_twice"]) == (2 * count, 2 * count, 0)
         told = found.facts["judge"]
         assert told["calls"] == counts["sold"]
         assert told["repairs"] == counts["repairs"]
-        assert told["verdicts"]["abstained"] <= 0.02 * count
-        assert llm_judge(question(tmp_path, pairs(count), settings)).facts == found.facts
+        assert told["labels"]["abstain"] <= 0.02 * count
+        assert llm_judge(request(tmp_path, pairs(count), settings)).facts == found.facts
         # A second strategy and a second seed: only what is new is bought.
-        llm_judge(question(tmp_path, pairs(count, 5), settings, seed=8))
+        llm_judge(request(tmp_path, pairs(count, 5), settings, seed=8))
         after = server.counts()
         assert (after["asks"], after["sold_twice"]) == (2 * count + 10, 0)
 
@@ -97,7 +100,7 @@ def test_a_kill_buys_nothing_again_that_the_ledger_holds(tmp_path, honours_keys)
             assert 0 < len(held) <= len(before) < 2 * count
         process = start(tmp_path, server, count, concurrency=at_once)
         said = json.loads(process.communicate()[0])
-        sales, of_mark = server.sales(), marks(server, count)
+        sales, of_mark = server.sales(), marks(tmp_path, server, count)
     assert said["facts"]["judge"]["calls"] == 2 * count
     asked_later = {of_mark[sale["mark"]] for sale in sales[len(before) :]}
     assert not asked_later & held
@@ -114,7 +117,7 @@ def test_a_kill_buys_nothing_again_that_the_ledger_holds(tmp_path, honours_keys)
     other = tmp_path / "never killed"
     other.mkdir()
     with Running(other, latency=0.0) as server:
-        whole = llm_judge(question(other, pairs(count), label(server.url, concurrency=at_once)))
+        whole = llm_judge(request(other, pairs(count), label(server.url, concurrency=at_once)))
     assert (said["winner"], said["p_a"], said["facts"]) == (
         whole.winner.tolist(),
         whole.p_a.tolist(),
@@ -125,7 +128,7 @@ def test_a_kill_buys_nothing_again_that_the_ledger_holds(tmp_path, honours_keys)
 def test_a_server_that_dies_and_comes_back_is_asked_on(tmp_path):
     count = 150
     with Running(tmp_path, latency=0.05, die_after=100) as server:
-        asked = question(tmp_path, pairs(count), label(server.url, concurrency=16))
+        asked = request(tmp_path, pairs(count), label(server.url, concurrency=16))
         answers: list[object] = []
         thread = threading.Thread(target=lambda: answers.append(llm_judge(asked).winner))
         thread.start()
@@ -149,7 +152,7 @@ def test_a_server_that_stays_dead_costs_little_time_and_nothing_is_lost(tmp_path
         held = answered(tmp_path, server, count)
         assert 30 <= len(held) <= 40
         with Running(tmp_path, latency=0.05) as again:
-            found = llm_judge(question(tmp_path, pairs(count), label(again.url)))
+            found = llm_judge(request(tmp_path, pairs(count), label(again.url)))
             assert again.counts()["sold_twice"] <= 1
     assert found.facts["judge"]["calls"] == 2 * count
 
@@ -158,7 +161,7 @@ def test_thirty_two_are_asked_at_once_from_the_first_to_the_last(tmp_path):
     count, at_once = 128, 32
     with Running(tmp_path, meet=at_once) as server:  # which answers nobody before thirty-two have asked
         found = llm_judge(
-            question(tmp_path, pairs(count), label(server.url, concurrency=at_once, timeout=300.0))
+            request(tmp_path, pairs(count), label(server.url, concurrency=at_once, timeout=300.0))
         )
         counts = server.counts()
     assert counts["meetings"] == 2 * count / at_once

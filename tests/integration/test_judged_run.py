@@ -24,7 +24,7 @@ TOKENS_A_VERDICT = 21  # of the fake's answer, by its own rule
 
 
 def judged_by(server: Running) -> tuple[str, ...]:
-    values = {"server": server.url, "model.name": "fake", "model.revision": "'1'", "concurrency": "16",
+    values = {"backend": "server", "server": server.url, "model.name": "fake", "model.revision": "'1'", "concurrency": "16",
               "price_in": "2.0", "price_out": "8.0"}  # fmt: skip
     return tuple(word for key, value in values.items() for word in ("--set", f"label.judge.{key}={value}"))
 

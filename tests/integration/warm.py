@@ -13,7 +13,6 @@ import contextlib
 import json
 import os
 import runpy
-import signal
 import socket
 import subprocess
 import sys

@@ -57,7 +57,7 @@ def inputs(stage: str, tables: World | None, folder: Path, **given: Any) -> Any:
 
 
 def _nothing(name: str, hint: Any, folder: Path) -> Any:
-    if name == "known_pairs":
+    if name in ("known_pairs", "ledger"):
         return NO_FILE
     if hint is pd.DataFrame:
         return pd.DataFrame(columns=ARTIFACTS[name].table.names)

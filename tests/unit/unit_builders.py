@@ -155,9 +155,10 @@ def shuffled(frame: pd.DataFrame, seed: int = 1) -> pd.DataFrame:
     return frame.sample(frac=1, random_state=seed).reset_index(drop=True)
 
 
-def question(pairs: pd.DataFrame, folder: Path, **parts: Any) -> Any:
-    """A labeler's question with empty tables for what is not given; `label` changes the label section."""
-    from realign.labelers.base import Question
+def request(pairs: pd.DataFrame, folder: Path, **parts: Any) -> Any:
+    """A labeler's request with empty tables for what is not given; `label` changes the label section."""
+    from realign.evaluation.intervals import Resampling
+    from realign.labelers.base import LabelRequest
     from realign.store import ledger_batches as batches
     from realign.store.work import Work
 
@@ -170,8 +171,11 @@ def question(pairs: pd.DataFrame, folder: Path, **parts: Any) -> Any:
         "vectors": no_vectors,
         "votes": batches.empty(),
         "known": pairs.head(0).assign(answer=pd.Series(dtype="str")),
+        "rubric": folder / "rubric.md",
+        "labels": batches.empty(),
+        "intervals": Resampling(200, 0.95, 7),
     }
-    return Question(pairs=pairs, **(given | parts))
+    return LabelRequest(pairs=pairs, **(given | parts))
 
 
 def no_vectors(texts: Any) -> np.ndarray:
@@ -179,14 +183,15 @@ def no_vectors(texts: Any) -> np.ndarray:
     raise AssertionError(f"nobody asked for vectors of {len(texts)} texts")
 
 
-def verdict(pair: str, winner: str = "a", **parts: Any) -> dict[str, Any]:
-    """A row of the verdicts table with a right key."""
+def label_row(pair: str, winner: str = "a", **parts: Any) -> dict[str, Any]:
+    """A row of the ledger table with a right key."""
     from realign.store.ledger import label_id
 
     row = {
         "pair_id": pair, "prompt_id": f"prompt of {pair}", "fingerprint": "f" * 20, "kind": "llm_judge",
         "labeler": "a judge", "annotator": "", "occasion": 0, "winner": winner,
         "p_a": {"a": 0.9, "b": 0.1}.get(winner, 0.5), "consistent": True, "answer_ab": "{}", "answer_ba": "{}",
+        "label_ab": winner, "label_ba": winner,
         "rationale": None, "confidence": None, "calls": 2, "tokens_in": 100, "tokens_out": 10, "price": 0.25,
         "seconds": 0.5, "given_at": "2020-01-01T00:00:00.000000+00:00",
     } | parts  # fmt: skip
@@ -194,15 +199,15 @@ def verdict(pair: str, winner: str = "a", **parts: Any) -> dict[str, Any]:
     return {"label_id": key} | row
 
 
-def verdicts(*rows: dict[str, Any]) -> pd.DataFrame:
-    """The verdicts table of these rows."""
+def label_rows(*rows: dict[str, Any]) -> pd.DataFrame:
+    """The ledger table of these rows."""
     frame = pd.DataFrame(list(rows), columns=schemas.LEDGER.names)
     return frame.astype({"confidence": "Int64", "consistent": "boolean"})
 
 
 def vote(pair: str, who: str, winner: str = "a", **parts: Any) -> dict[str, Any]:
-    """A row of the verdicts table that a person gave."""
+    """A row of the ledger table that a person gave."""
     person = {"kind": "human", "labeler": "human", "annotator": who, "consistent": None, "calls": 0,
               "tokens_in": 0, "tokens_out": 0, "price": 0.0, "answer_ab": None, "answer_ba": None,
-              "p_a": {"a": 1.0, "b": 0.0}.get(winner, 0.5), "confidence": 3}  # fmt: skip
-    return verdict(pair, winner, **(person | parts))
+              "label_ab": None, "label_ba": None, "p_a": {"a": 1.0, "b": 0.0}.get(winner, 0.5), "confidence": 3}  # fmt: skip
+    return label_row(pair, winner, **(person | parts))

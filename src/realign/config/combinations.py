@@ -78,13 +78,13 @@ def _rewards(p: Params) -> Iterator[str]:
 @_rule("prepare")
 def _data(p: Params) -> Iterator[str]:
     if p.prepare.source == "hub":
-        yield from _pinned("prepare.hub", p.prepare.hub, "prepare.source is hub")
+        yield from unpinned("prepare.hub", p.prepare.hub, "prepare.source is hub")
 
 
 @_rule("base")
 def _base(p: Params) -> Iterator[str]:
     if p.base.source != "build":
-        yield from _pinned("base.model", p.base.model, f"base.source is {p.base.source}")
+        yield from unpinned("base.model", p.base.model, f"base.source is {p.base.source}")
     if p.base.build.hidden_size % (2 * p.base.build.heads):
         yield "base.build.hidden_size: must be an even multiple of base.build.heads"
 
@@ -92,47 +92,13 @@ def _base(p: Params) -> Iterator[str]:
 @_rule("embed")
 def _embed(p: Params) -> Iterator[str]:
     if p.embed.method == "sentence_transformer":
-        yield from _pinned("embed.model", p.embed.model, "embed.method is sentence_transformer")
-
-
-@_rule("label", "prepare", "generate")
-def _label(p: Params) -> Iterator[str]:
-    if p.label.machine == "scores" and p.label.gold_annotator == p.label.annotator:
-        yield "label.gold_annotator: a second opinion must be another's; name another annotator, or null"
-    judge = p.label.judge
-    if p.label.machine == "llm_judge" and judge.server is None:
-        yield from _pinned("label.judge.model", judge.model, "llm_judge labels")
-    elif p.label.machine == "llm_judge" and not (judge.model.name and judge.model.revision):
-        yield "label.judge.model: name and revision are needed when llm_judge labels"
-    if p.label.min_judge_accuracy is not None and p.label.known_pairs == NO_FILE:
-        yield "label.min_judge_accuracy: needs pairs with known answers; name them in label.known_pairs"
-    if p.label.min_judge_accuracy is not None and p.label.machine in ("oracle", "scores", "human"):
-        yield (
-            f"label.min_judge_accuracy: {p.label.machine} cannot be asked about other pairs; set null, or "
-            "another labeler"
-        )
-    if (
-        p.label.people.gold_share
-        and p.label.labeler in ("human", "cascade")
-        and p.label.known_pairs == NO_FILE
-    ):
-        yield "label.people.gold_share: hidden checks are taken from label.known_pairs; name it, or set 0.0"
-    if p.label.machine == "oracle" and p.prepare.source != "builtin":
-        yield (
-            "label.labeler: oracle knows only the builtin tasks' rule; set scores or reward_model, "
-            "or prepare.source: builtin"
-        )
-    if p.label.machine == "scores" and _unscored(p):
-        yield (
-            "label.labeler: scores needs responses that came with scores; set generate.mode: given "
-            "with scored data, or another labeler"
-        )
+        yield from unpinned("embed.model", p.embed.model, "embed.method is sentence_transformer")
 
 
 @_rule("label", "evaluate")
 def _scorers(p: Params) -> Iterator[str]:
-    if "reward_model" in (p.label.machine, p.evaluate.scorer):
-        yield from _pinned("label.reward_model", p.label.reward_model, "a reward model is used")
+    if p.evaluate.scorer == "reward_model":
+        yield from unpinned("label.reward_model", p.label.reward_model, "evaluate.scorer is reward_model")
 
 
 @_rule("train")
@@ -176,12 +142,7 @@ def _compare(p: Params) -> Iterator[str]:
         )
 
 
-def _unscored(p: Params) -> bool:
-    """Whether the responses that are compared came without scores."""
-    return p.prepare.shape in ("builtin", "prompts") or p.generate.mode == "sample"
-
-
-def _pinned(key: str, named: Model | HubDataset, when: str) -> Iterator[str]:
+def unpinned(key: str, named: Model | HubDataset, when: str) -> Iterator[str]:
     """A name whose content can change is refused; the digest of a folder is checked when it is loaded."""
     if not (named.name and named.revision):
         yield f"{key}: name and revision are needed when {when}"

@@ -223,8 +223,9 @@ class Budget(Section):
 
 
 class Judge(Section):
-    """A language model that is asked which response is better, in both orders."""
+    """A language model that is asked which response is better, in both orders; backends are files of llm_judge."""
 
+    backend: Name
     server: Name | None
     model: Model
     key_variable: Annotated[Name, UNTRACKED]
@@ -256,21 +257,24 @@ class People(Section):
     consensus: Literal["majority", "dawid_skene", "mace"]
 
 
-MachineLabeler = Literal["oracle", "scores", "reward_model", "llm_judge", "self_judge", "quality_head"]
+class QualityHead(Section):
+    """A reward head trained on labels that exist."""
+
+    ledger: Name
 
 
 class Cascade(Section):
     """A judge labels, people get what is doubtful."""
 
-    judge: MachineLabeler
+    judge: Name
     unsure: Annotated[float, Field(ge=0, le=0.5)]
     audit_share: Share
 
 
 class Label(Section):
-    """Who says which response is better."""
+    """Who says which response is better; labelers are files of realign.labelers."""
 
-    labeler: MachineLabeler | Literal["human", "cascade"]
+    labeler: Name
     temperature: Positive
     tie_gap: Annotated[float, Field(ge=0)]
     annotator: Name
@@ -281,18 +285,13 @@ class Label(Section):
     reward_model: Model
     judge: Judge
     self_judge: SelfJudge
+    quality_head: QualityHead
     people: People
     cascade: Cascade
 
-    @property
-    def machine(self) -> str:
-        """The labeler that is no person: the cascade's judge in a cascade."""
-        return self.cascade.judge if self.labeler == "cascade" else self.labeler
-
     def hub_names(self) -> list[str]:
-        """The reward model, which may label or judge, and a judge that runs here."""
-        local = self.judge.server is None and self.machine == "llm_judge"
-        return self.reward_model.hub_names() + (self.judge.model.hub_names() if local else [])
+        """The reward model, which may label or score, and a judge that is not behind a server."""
+        return self.reward_model.hub_names() + ([] if self.judge.server else self.judge.model.hub_names())
 
 
 class Lora(Section):

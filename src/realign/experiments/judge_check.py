@@ -13,17 +13,18 @@ from realign.config.params import Params
 from realign.config.params_file import check
 from realign.data import known_pairs
 from realign.errors import UserError
-from realign.labelers.base import Question
-from realign.labelers.check import check as measure
-from realign.models.embedders.texts import text_vectors
-from realign.store import artifacts, schemas
-from realign.store import ledger_batches as batches
+from realign.evaluation.intervals import Resampling
+from realign.labelers.accuracy import measure
+from realign.labelers.base import LabelInputs, LabelRequest
+from realign.labelers.registry import refuse
+from realign.labelers.requests import label_request
+from realign.store import artifacts
 from realign.store.artifacts import ARTIFACTS
 from realign.store.work import WORK, Work
 
 
 def run(root: Path, params: Params, data: Path, labeler: str | None) -> dict[str, Any]:
-    """Figures of a labeler on the pairs of a file (judging.figures), each with its interval.
+    """Figures of a labeler on the pairs of a file (evaluation.judge_quality.figures), each with its interval.
 
     Args:
         root: the project.
@@ -32,24 +33,40 @@ def run(root: Path, params: Params, data: Path, labeler: str | None) -> dict[str
         labeler: another one than `label.labeler`; None for that one.
 
     Raises:
-        UserError: the file is not as it must be, the labeler cannot be asked, or a stage it needs has not run.
+        UserError: the file is not as it must be, the labeler cannot label pairs from outside, or a stage that it
+            needs has not run.
     """
-    told = with_labeler(params, labeler)
+    params = with_labeler(params, labeler)
     pairs = known_pairs.read(data)
-    question = Question(
-        pairs=pairs,
-        scores=_table(root, "scores", schemas.SCORES),
-        settings=told.label,
-        seed=told.seed,
-        work=Work(root / WORK, "label"),
+    labels, figures = measure(request(root, params, pairs), pairs)
+    name = np.asarray(labels.labeler, dtype=object).ravel()[0]
+    return {"labeler": str(name), "pairs": len(pairs), "figures": figures, "facts": labels.facts}
+
+
+def request(root: Path, params: Params, pairs: pd.DataFrame) -> LabelRequest:
+    """A request of this project's labeler, outside of a run.
+
+    Args:
+        root: the project.
+        params: its parameters.
+        pairs: with texts; any pairs.
+
+    Raises:
+        UserError: a table that it needs is not there yet.
+    """
+    tables = {name: _table(root, name) for name in ("prompts", "responses", "embeddings", "scores")}
+    inputs = LabelInputs(
+        **tables,
         base=root / ARTIFACTS["base"].path,
-        vectors=text_vectors(root / ARTIFACTS["base"].path, told.embed, {}),
-        votes=batches.read(root / ARTIFACTS["people"].path),
-        known=pairs,
+        people=root / ARTIFACTS["people"].path,
+        known_pairs=root / params.label.known_pairs,
+        rubric=root / params.label.judge.rubric,
+        ledger=root / params.label.quality_head.ledger,
     )
-    verdicts, figures = measure(question, pairs)
-    name = np.asarray(verdicts.labeler, dtype=object).ravel()[0]
-    return {"labeler": str(name), "pairs": len(pairs), "figures": figures, "facts": verdicts.facts}
+    how = Resampling(params.evaluate.resamples, params.evaluate.confidence, params.seed)
+    return label_request(
+        pairs, inputs, params.label, params.embed, intervals=how, work=Work(root / WORK, "label")
+    )
 
 
 WORDS = {
@@ -64,9 +81,9 @@ WORDS = {
 }
 
 
-def lines(found: dict[str, Any]) -> list[str]:
-    """What `run` found, a line a figure, for a terminal."""
-    figures = found["figures"]
+def lines(result: dict[str, Any]) -> list[str]:
+    """What `run` measured, a line a figure, for a terminal."""
+    figures = result["figures"]
     length, calibration = figures["length"], figures["calibration"]
     rows = [(words, figures[name]) for name, words in WORDS.items()]
     rows += [
@@ -74,7 +91,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         ("the longer response is right", length["longer_right"]),
         ("favours length by (0 is no bias)", length["bias"]),
     ]
-    shown = [f"{found['labeler']} on {found['pairs']} pairs with a known answer", ""]
+    shown = [f"{result['labeler']} on {result['pairs']} pairs with a known answer", ""]
     shown += [f"  {words:<50} {_figure(figure)}" for words, figure in rows]
     if calibration is not None:
         scaled = calibration["ece_scaled"]
@@ -98,11 +115,16 @@ def with_labeler(params: Params, labeler: str | None) -> Params:
         return params
     raw = params.model_dump(by_alias=True)
     raw["label"]["labeler"] = labeler
-    return check(raw, "params.yaml with --labeler")
+    source = "params.yaml with --labeler"
+    changed = check(raw, source)
+    refuse(changed, source)
+    return changed
 
 
-def _table(root: Path, name: str, table: schemas.Table) -> pd.DataFrame:
-    path = root / ARTIFACTS[name].path
-    if not path.is_file():
-        raise UserError(f"{ARTIFACTS[name].path} is not there yet. Run first: realign run --until embed")
-    return artifacts.read_table(path, table)
+def _table(root: Path, name: str) -> pd.DataFrame:
+    artifact = ARTIFACTS[name]
+    path = root / artifact.path
+    if artifact.table is None or not path.is_file():
+        message = f"{artifact.path} is not there yet. Run first: realign run --until embed"
+        raise UserError(message, code="project.not_run")
+    return artifacts.read_table(path, artifact.table)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from realign.config.params import Label, Params
+from realign.config.params import Params
 from realign.data.pairs import with_texts
 from realign.errors import UserError
-from realign.experiments.judge_check import with_labeler
-from realign.labelers.base import OUTCOMES
-from realign.labelers.llm_judge import docket
-from realign.labelers.llm_judge.budget import in_order
-from realign.labelers.llm_judge.purchase import judge
+from realign.experiments.judge_check import request, with_labeler
+from realign.labelers.base import Outlook
+from realign.labelers.registry import find, machine
 from realign.quality.pairs import passed
 from realign.selection import registry
 from realign.selection.select import select
 from realign.store import artifacts, schemas
 from realign.store import ledger_batches as batches
 from realign.store.artifacts import ARTIFACTS
-from realign.store.ledger import Ledger
+from realign.store.labels import OUTCOMES
 from realign.store.work import WORK, Work
 
 COLUMNS = (
@@ -52,35 +52,62 @@ def run(root: Path, params: Params, labeler: str | None, probe: int) -> dict[str
         `columns`, a row a strategy under `strategies` (the last one is this run: the trained strategy and
         all that are audited), and `notes` in words.
     """
-    told = with_labeler(params, labeler)
-    pairs, texts = _pairs(root, told)
-    in_run = pairs["strategy"].isin([told.strategy, *told.audit]) | (pairs["purpose"] == "holdout")
-    work = Work(root / WORK, "label")
-    if probe and told.label.machine == "llm_judge":
-        first = in_order(pairs["pair_id"][in_run].unique())[:probe]
-        judge(
-            docket.docket(texts[texts["pair_id"].isin(first)], told.label),
-            work.ledger(),
-            work.shared_ledger(),
-        )
-    ledger = Ledger(work.ledger())
-    try:
-        batches.merge(ledger, work.shared_ledger())
-        votes = batches.read(root / ARTIFACTS["people"].path)
-        judged = _judged(texts, told.label, ledger) if told.label.machine == "llm_judge" else None
-        seconds = _seconds_a_call(texts, told.label, ledger) if judged is not None else None
-    finally:
-        ledger.close()
-    rates = docket.rates(judged) if judged is not None else None
+    params = with_labeler(params, labeler)
+    pairs, texts = _pairs(root, params)
+    in_run = pairs["strategy"].isin([params.strategy, *params.audit]) | (pairs["purpose"] == "holdout")
+    first, costs = find(machine(params.label)), None
+    if first.outlook is not None:
+        whole = request(root, params, texts)
+        if probe:
+            mine = set(pairs.loc[in_run, "pair_id"])
+            order = first.outlook(whole).pairs["pair_id"]
+            paid = order[order.isin(mine)].head(probe)
+            first.label(replace(whole, pairs=texts[texts["pair_id"].isin(paid)]))
+        costs = Costs(first.outlook(whole))
+    votes = batches.read(root / ARTIFACTS["people"].path)
     train = pairs[pairs["purpose"] != "holdout"]
     holdout = pairs[pairs["purpose"] == "holdout"]
-    wanted = {name: pd.concat([part, holdout]) for name, part in train.groupby("strategy", sort=False)}
-    wanted["this run"] = pairs[in_run]
-    rows = [
-        _row(str(name), part, told, judged, rates, seconds, votes, _machine_minutes(root))
-        for name, part in wanted.items()
-    ]
-    return {"columns": list(COLUMNS), "strategies": rows, "notes": _notes(told, rates, votes)}
+    rows = {name: pd.concat([part, holdout]) for name, part in train.groupby("strategy", sort=False)}
+    rows["this run"] = pairs[in_run]
+    minutes = _machine_minutes(root)
+    return {
+        "columns": list(COLUMNS),
+        "strategies": [_row(str(name), part, params, costs, votes, minutes) for name, part in rows.items()],
+        "notes": _notes(params, costs, votes),
+    }
+
+
+@dataclass(frozen=True)
+class Costs:
+    """An outlook, and what the labeler's calls were like so far.
+
+    Attributes:
+        outlook: of all distinct pairs.
+    """
+
+    outlook: Outlook
+
+    @cached_property
+    def rates(self) -> tuple[float, float] | None:
+        """Tokens read for a character of the prompts, mean tokens of an answer; None before the first answer.
+
+        Learned from the pairs that are known without a repair.
+        """
+        seen = self.outlook.pairs
+        plain = seen[(seen["known_calls"] == 2 - seen["calls"]) & (seen["known_tokens_in"] > 0)]
+        if plain.empty:
+            return None
+        characters = (plain["characters"] * plain["known_calls"]).sum()
+        return (
+            float(plain["known_tokens_in"].sum() / characters),
+            float(plain["known_tokens_out"].sum() / plain["known_calls"].sum()),
+        )
+
+    @cached_property
+    def seconds_a_call(self) -> float | None:
+        """Mean time of a call so far; None before the first answer."""
+        calls = self.outlook.pairs["known_calls"].sum()
+        return float(self.outlook.pairs["known_seconds"].sum() / calls) if calls else None
 
 
 def cell(value: object) -> str:
@@ -136,22 +163,11 @@ def _pilot(root: Path) -> pd.DataFrame:
     return pd.DataFrame(columns=schemas.PILOT.names)
 
 
-def _judged(texts: pd.DataFrame, settings: Label, ledger: Ledger) -> pd.DataFrame:
-    return docket.outlook(texts, settings, ledger).set_index("pair_id", drop=False)
-
-
-def _seconds_a_call(texts: pd.DataFrame, settings: Label, ledger: Ledger) -> float | None:
-    known = ledger.verdicts(docket.docket(texts, settings).brief.fingerprint, texts["pair_id"])
-    return float(known["seconds"].sum() / known["calls"].sum()) if known["calls"].sum() else None
-
-
 def _row(
     name: str,
     pairs: pd.DataFrame,
     params: Params,
-    judged: pd.DataFrame | None,
-    rates: docket.Rates | None,
-    seconds: float | None,
+    costs: Costs | None,
     votes: pd.DataFrame,
     after: float | None,
 ) -> dict[str, Any]:
@@ -164,27 +180,24 @@ def _row(
         "known": 0, "calls": 0, "tokens": 0, "money": 0.0, "machine minutes": after,
         "votes": 0, "people's minutes": 0.0,
     }  # fmt: skip
-    if judged is not None:
-        mine = judged.loc[distinct]
+    if costs is not None:
+        outlook, seconds = costs.outlook, costs.seconds_a_call
+        mine = outlook.pairs.loc[distinct]
         calls = int(mine["calls"].sum())
         characters = int((mine["characters"] * mine["calls"]).sum())
-        tokens_in = characters * rates.tokens_a_character if rates else characters / _CHARACTERS_A_TOKEN
-        tokens_out = calls * (rates.tokens_out if rates else params.label.judge.max_tokens)
-        price = params.label.judge
-        under_way = price.concurrency if price.server else 1
+        a_character, an_answer = costs.rates or (1 / _CHARACTERS_A_TOKEN, outlook.longest)
+        tokens_in, tokens_out = characters * a_character, calls * an_answer
         row |= {
             "known": int((mine["within"] & (mine["calls"] == 0)).sum()),
             "calls": calls,
             "tokens": round(tokens_in + tokens_out),
-            "money": (tokens_in * price.price_in + tokens_out * price.price_out) / 1e6
-            if price.server
-            else 0.0,
+            "money": outlook.money(tokens_in, tokens_out),
         }
         if calls:
-            row["machine minutes"] = (
-                None if seconds is None or after is None else after + calls * seconds / under_way / 60
-            )
-    if params.label.labeler == "human":
+            row["machine minutes"] = None
+            if seconds is not None and after is not None:
+                row["machine minutes"] = after + calls * seconds / outlook.at_once / 60
+    if _asks_people(params):
         had = _first_votes(votes).reindex(distinct, fill_value=0)
         missing = (params.label.people.min_votes - had).clip(lower=0)
         row |= {
@@ -192,19 +205,30 @@ def _row(
             "votes": int(missing.sum()),
             "people's minutes": float(missing.sum()) * _vote_seconds(votes) / 60,
         }
-    if params.label.labeler == "cascade":  # who is asked depends on what the judge will say
+    if _asks_people_later(params):  # who is asked depends on the judge's labels
         row |= {"votes": None, "people's minutes": None}
     return row
 
 
+def _asks_people(params: Params) -> bool:
+    """Whether people label every pair."""
+    labeler = find(params.label.labeler)
+    return labeler.asks_people and labeler.before_people is None
+
+
+def _asks_people_later(params: Params) -> bool:
+    """Whether people label some pairs, after a judge has labeled all."""
+    return find(params.label.labeler).before_people is not None
+
+
 def _first_votes(votes: pd.DataFrame) -> pd.Series[int]:
-    said = votes[(votes["kind"] == "human") & (votes["occasion"] == 0) & votes["winner"].isin(OUTCOMES)]
-    return said.groupby("pair_id").size()
+    first = votes[(votes["kind"] == "human") & (votes["occasion"] == 0) & votes["winner"].isin(OUTCOMES)]
+    return first.groupby("pair_id").size()
 
 
 def _vote_seconds(votes: pd.DataFrame) -> float:
-    said = votes.loc[votes["kind"] == "human", "seconds"]
-    return float(said.median()) if len(said) else _VOTE_SECONDS
+    seconds = votes.loc[votes["kind"] == "human", "seconds"]
+    return float(seconds.median()) if len(seconds) else _VOTE_SECONDS
 
 
 def _machine_minutes(root: Path) -> float | None:
@@ -215,22 +239,21 @@ def _machine_minutes(root: Path) -> float | None:
     return sum(float(json.loads(record.read_text(encoding="utf-8"))["seconds"]) for record in records) / 60
 
 
-def _notes(params: Params, rates: docket.Rates | None, votes: pd.DataFrame) -> list[str]:
-    found = ["Each row is priced as if its strategy alone were run; a pair that several pick is paid once."]
-    if params.label.machine == "llm_judge":
-        found.append(
-            f"Tokens as this judge took before: {rates.tokens_a_character:.3f} a character read, "
-            f"{rates.tokens_out:.0f} an answer. Repairs of unreadable answers come on top."
-            if rates
+def _notes(params: Params, costs: Costs | None, votes: pd.DataFrame) -> list[str]:
+    notes = ["Each row is priced as if its strategy alone were run; a pair that several pick is paid once."]
+    if costs is not None:
+        notes.append(
+            f"Tokens as this judge took before: {costs.rates[0]:.3f} a character read, "
+            f"{costs.rates[1]:.0f} an answer. Repairs of unreadable answers come on top."
+            if costs.rates
             else f"This judge has not answered yet: tokens are a guess ({_CHARACTERS_A_TOKEN} characters a token, answers "
             "as long as label.judge.max_tokens). --probe 10 buys ten pairs first and knows."
         )
-    if params.label.labeler == "human":
+    if _asks_people(params):
         of = "as people took before" if len(votes) else "a guess until somebody has voted"
-        found.append(f"A vote takes {_vote_seconds(votes):.0f} seconds ({of}).")
-    if params.label.labeler == "cascade":
-        found.append(
-            "Whom people are asked about depends on what the judge will say: at least label.cascade.audit_share "
-            "of the pairs."
+        notes.append(f"A vote takes {_vote_seconds(votes):.0f} seconds ({of}).")
+    if _asks_people_later(params):
+        notes.append(
+            "Which pairs people get depends on the judge's labels: at least label.cascade.audit_share of all."
         )
-    return found
+    return notes

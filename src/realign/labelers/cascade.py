@@ -1,4 +1,4 @@
-"""cascade: a judge labels, people get what it is unsure of and a sample of the rest."""
+"""cascade: a judge labels; people get what it is unsure of and a sample of the rest."""
 
 from __future__ import annotations
 
@@ -6,50 +6,51 @@ from typing import Any
 
 import numpy as np
 
+from realign.config.params import Params
 from realign.evaluation.intervals import Resampling, rate
-from realign.labelers.base import OUTCOMES, OVER_BUDGET, Question, Verdicts
-from realign.labelers.human.labeler import opinion
-from realign.labelers.machines import MACHINES
+from realign.labelers.base import Labeler, LabelRequest, Labels
+from realign.labelers.human.labeler import consensus
+from realign.labelers.registry import find
 from realign.store import ids
+from realign.store.labels import NO_LABEL, OUTCOMES, OVER_BUDGET, SIDES
 
-_RESAMPLES, _CONFIDENCE = 2000, 0.95
 
-
-def cascade(question: Question) -> Verdicts:
-    """The judge's verdicts, with people's in place of those that are doubtful or drawn for audit.
+def label(request: LabelRequest) -> Labels:
+    """The judge's labels, with people's in place of those that are doubtful or drawn for audit.
 
     Doubtful is a pair on which the judge's two orders disagree, on which it abstained, or whose p is
     within `label.cascade.unsure` of 1/2. Of the others, `label.cascade.audit_share` (by a hash of seed
-    and pair) goes to people too: what they say there measures the error of what nobody looked at.
+    and pair) goes to people too: their labels there measure the error of the pairs that only the judge saw.
 
     Raises:
         LabelsMissing: votes are missing.
     """
-    settings = question.settings.cascade
-    judged = MACHINES[settings.judge](question)
+    settings = request.settings.cascade
+    judged = find(settings.judge, "label.cascade.judge").label(request)
     within = judged.winner != OVER_BUDGET
     doubtful = within & (~np.isin(judged.winner, OUTCOMES) | (np.abs(judged.p_a - 0.5) <= settings.unsure))
     if judged.consistent is not None:
         doubtful |= within & ~judged.consistent
-    drawn = np.array([ids.uniform("audit", str(question.seed), pair) for pair in question.pairs["pair_id"]])
+    drawn = np.array([ids.uniform("audit", str(request.seed), pair) for pair in request.pairs["pair_id"]])
     audited = within & ~doubtful & (drawn < settings.audit_share)
-    asked = doubtful | audited
+    to_people = doubtful | audited
     winner, p_a = judged.winner.astype(object), judged.p_a.copy()
-    said, p_said = opinion(question, question.pairs[asked])
-    spoken = np.flatnonzero(asked)[said != ""]
-    winner[spoken], p_a[spoken] = said[said != ""], p_said[said != ""]
+    people, p_people = consensus(request, request.pairs[to_people])
+    labeled = people != NO_LABEL
+    places = np.flatnonzero(to_people)[labeled]
+    winner[places], p_a[places] = people[labeled], p_people[labeled]
     names = np.full(len(winner), judged.labeler, dtype=object)
-    names[spoken] = f"human ({question.settings.people.consensus})"
-    facts = judged.facts | {"cascade": _account(judged.winner, winner, doubtful, audited, question.seed)}
-    return Verdicts(winner, p_a, names, judged.orders, facts)
+    names[places] = f"human ({request.settings.people.consensus})"
+    account = _account(judged.winner, winner, doubtful, audited, request.intervals)
+    return Labels(winner, p_a, names, judged.orders, judged.facts | {"cascade": account})
 
 
 def _account(
-    judged: np.ndarray, final: np.ndarray, doubtful: np.ndarray, audited: np.ndarray, seed: int
+    judged: np.ndarray, final: np.ndarray, doubtful: np.ndarray, audited: np.ndarray, intervals: Resampling
 ) -> dict[str, Any]:
-    """What was saved, and the measured error of what people did not look at."""
-    sure = audited & np.isin(judged, ("a", "b")) & np.isin(final, ("a", "b"))
-    error = rate((judged[sure] != final[sure]).astype(float), Resampling(_RESAMPLES, _CONFIDENCE, seed))
+    """What was saved, and the measured error of the pairs that only the judge saw."""
+    sure = audited & np.isin(judged, SIDES) & np.isin(final, SIDES)
+    error = rate((judged[sure] != final[sure]).astype(float), intervals)
     return {
         "pairs": len(judged),
         "doubtful": int(doubtful.sum()),
@@ -58,3 +59,20 @@ def _account(
         "saved": round(float((~doubtful & ~audited).mean()), 6),
         "error_of_rest": error.as_json() if error else None,
     }
+
+
+def problems(whole: Params) -> list[str]:
+    """A judge that itself waits for people."""
+    name = whole.label.cascade.judge
+    if not find(name, "label.cascade.judge").asks_people:
+        return []
+    return [f"label.cascade.judge: {name} asks people itself; name a labeler that does not"]
+
+
+LABELER = Labeler(
+    label,
+    problems,
+    asks_people=True,
+    labels_outside=False,
+    before_people=lambda settings: settings.cascade.judge,
+)

@@ -1,56 +1,119 @@
-"""Having pairs judged: once each, by a labeler that is good enough, within what it may cost."""
+"""Labeling pairs: each once, by a labeler that is good enough, within what it may cost."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from realign.config.params import Embed, Label
-from realign.labelers.base import Question, Verdicts
-from realign.labelers.check import require_accuracy
-from realign.labelers.outcomes import gold, within_budget
-from realign.labelers.registry import LABELERS
-from realign.labelers.requests import Known, question
+from realign.config import params
+from realign.data.pairs import with_texts
+from realign.data.simulation.qualities import qualities
+from realign.errors import LabelsMissing
+from realign.evaluation.intervals import Resampling
+from realign.labelers.accuracy import require_accuracy
+from realign.labelers.base import LabelInputs, LabelRequest, Labels, by_gap, score_gap
+from realign.labelers.registry import find
+from realign.labelers.requests import label_request
+from realign.store.labels import NO_LABEL, OVER_BUDGET
 from realign.store.work import Work
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A question and its answers.
+class Labeling:
+    """Distinct pairs and their labels.
 
     Attributes:
-        question: as the labeler got it; `question.pairs` are distinct and have texts.
-        verdicts: in the order of `question.pairs`.
+        request: as the labeler got it; `request.pairs` are distinct and have texts.
+        labels: in the order of `request.pairs`.
         measured: the labeler's figures on label.known_pairs; None where params name none.
-        judged: `question.pairs` with winner, p_a, labeler, gold, gold_gap.
+        pairs: `request.pairs` with winner, p_a, labeler, gold, gold_gap.
     """
 
-    question: Question
-    verdicts: Verdicts
+    request: LabelRequest
+    labels: Labels
     measured: dict[str, Any] | None
-    judged: pd.DataFrame
+    pairs: pd.DataFrame
 
 
-def ask(uses: pd.DataFrame, what: Known, settings: Label, embed: Embed, *, seed: int, work: Work) -> Asked:
-    """Have each distinct pair judged once.
+def label_pairs(
+    uses: pd.DataFrame,
+    inputs: LabelInputs,
+    settings: params.Label,
+    embed: params.Embed,
+    *,
+    intervals: Resampling,
+    work: Work,
+) -> Labeling:
+    """Label each distinct pair once.
 
     Args:
         uses: columns purpose, strategy, pair_id, prompt_id, response_a, response_b; a pair may serve several.
-        what: the tables.
+        inputs: what the labeler may look at.
         settings: the label section.
         embed: the embed section.
-        seed: of the run.
+        intervals: evaluate.resamples, evaluate.confidence and the run's seed.
         work: of the label stage.
 
     Raises:
-        UserError: the labeler cannot judge this data, or is not good enough.
+        UserError: the labeler cannot label this data, or is not good enough.
         LabelsMissing: people's votes, or money for the judge, are missing.
     """
-    asked = question(uses.drop_duplicates("pair_id"), what, settings, embed, seed=seed, work=work)
-    measured = require_accuracy(asked)
-    verdicts = LABELERS[settings.labeler](asked)
-    within_budget(verdicts, uses, asked.pairs, settings)
-    judged = asked.pairs.assign(winner=verdicts.winner, p_a=verdicts.p_a, labeler=verdicts.labeler)
-    return Asked(asked, verdicts, measured, judged.join(gold(asked.pairs, what.scores, settings)))
+    pairs = with_texts(uses.drop_duplicates("pair_id"), inputs.prompts, inputs.responses)
+    request = label_request(pairs, inputs, settings, embed, intervals=intervals, work=work)
+    measured = require_accuracy(request)
+    labels = find(settings.labeler).label(request)
+    within_budget(labels, uses, pairs, settings)
+    labeled = pairs.assign(winner=labels.winner, p_a=labels.p_a, labeler=labels.labeler)
+    return Labeling(request, labels, measured, labeled.join(gold(pairs, inputs.scores, settings)))
+
+
+def within_budget(labels: Labels, uses: pd.DataFrame, pairs: pd.DataFrame, settings: params.Label) -> None:
+    """Stop where the cap of `label.budget` left pairs without a label, unless params say to train on the rest.
+
+    Args:
+        labels: of the distinct pairs.
+        uses: what each pair is for; columns purpose, strategy, pair_id.
+        pairs: the distinct pairs, in the labels' order.
+        settings: the label section.
+
+    Raises:
+        LabelsMissing: names the cap, and how many pairs of which use are missing.
+    """
+    missing = pairs["pair_id"][labels.winner == OVER_BUDGET]
+    if missing.empty or settings.budget.then == "train":
+        return
+    late = uses[uses["pair_id"].isin(missing)]
+    counts = (late["purpose"] + " " + late["strategy"]).value_counts(sort=False)
+    parts = ", ".join(f"{count} {use}" for use, count in counts.items())
+    caps = {"calls": settings.budget.calls, "money": settings.budget.money}
+    named = " and ".join(f"label.budget.{key} = {cap:g}" for key, cap in caps.items() if cap is not None)
+    raise LabelsMissing(
+        f"{named} is reached: {len(pairs) - len(missing)} of {len(pairs)} pairs are labeled, {len(missing)} are "
+        f"missing ({parts}; a pair may serve several). What was bought is in the ledger. Raise the cap, or train on "
+        "what there is: --set label.budget.then=train",
+        code="label.over_budget",
+    )
+
+
+def gold(pairs: pd.DataFrame, scores: pd.DataFrame, settings: params.Label) -> pd.DataFrame:
+    """The noise-free rule's label where the data has a rule, else the second annotator's, else null.
+
+    Args:
+        pairs: with texts and rules (data.pairs.with_texts).
+        scores: the scores table.
+        settings: the label section.
+
+    Returns:
+        Columns gold (a, b, tie or null) and gold_gap, in the order of `pairs`.
+    """
+    if pairs["rule"].notna().all():
+        gap = qualities(pairs, "text_a") - qualities(pairs, "text_b")
+    elif settings.gold_annotator is not None:
+        gap = score_gap(pairs, scores, settings.gold_annotator)
+    else:
+        gap = np.full(len(pairs), np.nan)
+    winner = pd.Series(by_gap(gap, 1e-9), dtype="str")
+    return pd.DataFrame({"gold": winner.replace(NO_LABEL, None), "gold_gap": np.round(np.abs(gap), 9)})

@@ -30,6 +30,7 @@ FILES = {
     "raw": "prepare.path",
     "known_pairs": "label.known_pairs",
     "rubric": "label.judge.rubric",
+    "ledger": "label.quality_head.ledger",
     "earlier": "rewards.adapter",
 }
 """Inputs that params.yaml names by path: the key that does."""

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from realign.data.text_features import text_features
+from realign.models.reward_head import target
 from realign.selection.vectors import directions
-
-_SAYS = {"a": 1.0, "b": -1.0, "tie": 0.0, "both_bad": 0.0}
+from realign.store.labels import OUTCOMES, P_A
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def labeled_pairs(
         responses: rows of the responses table.
         embeddings: rows of the embeddings table.
     """
-    rows = pilot[pilot["winner"].isin(list(_SAYS))].sort_values(["prompt_id", "response_a", "response_b"])
+    rows = pilot[pilot["winner"].isin(OUTCOMES)].sort_values(["prompt_id", "response_a", "response_b"])
     if rows.empty:
         return None
     known = responses.set_index("response_id")
@@ -61,7 +61,7 @@ def labeled_pairs(
         vectors_b=directions(embeddings, rows["response_b"]),
         features_a=text_features(known["text"].reindex(rows["response_a"])),
         features_b=text_features(known["text"].reindex(rows["response_b"])),
-        target=rows["winner"].map(_SAYS).to_numpy(dtype=float),
+        target=target(rows["winner"].map(P_A).to_numpy(dtype=float)),
         prompt_ids=rows["prompt_id"].to_numpy(dtype=str),
         log_length_ratio=np.log(a / b),
     )

@@ -1,12 +1,11 @@
 """Batches: the ledger as files that never change, so that a team's ledgers merge without conflict.
 
-A batch is a Parquet file of the verdicts table, named after its content. Two teammates never write
+A batch is a Parquet file of the ledger table, named after its content. Two teammates never write
 the same name with another content, so neither git nor DVC has anything to resolve.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +13,17 @@ import pandas as pd
 
 from realign.errors import UserError, listing
 from realign.store import artifacts, ids
+from realign.store.labels import Label
 from realign.store.ledger import Ledger, label_id
 from realign.store.schemas import LEDGER
 
-OUTCOMES: Mapping[str, float | None] = {"a": None, "b": None, "tie": 0.5, "both_bad": 0.5, "abstain": 0.5}
 
-
-def write(verdicts: pd.DataFrame, folder: Path) -> Path | None:
-    """Write the verdicts that no batch of the folder holds yet as a new batch; None if there is none."""
+def write(labels: pd.DataFrame, folder: Path) -> Path | None:
+    """Write the labels that no batch of the folder holds yet as a new batch; None if there is none."""
     everything = _all(folder)
     known = set(zip(everything["label_id"], everything["given_at"], strict=True))
-    keys = zip(verdicts["label_id"], verdicts["given_at"], strict=True)
-    new = verdicts[[key not in known for key in keys]]
+    keys = zip(labels["label_id"], labels["given_at"], strict=True)
+    new = labels[[key not in known for key in keys]]
     if new.empty:
         return None
     path = folder / f"{_name(new)}.parquet"
@@ -34,9 +32,9 @@ def write(verdicts: pd.DataFrame, folder: Path) -> Path | None:
 
 
 def read(folder: Path) -> pd.DataFrame:
-    """All verdicts of a folder's batches, each once.
+    """All labels of a folder's batches, each once.
 
-    Of a machine's verdict that was bought twice the one given first holds, so that no purchase changes
+    Of a machine's label that was bought twice the one given first holds, so that no purchase changes
     what teammates have. A person may think again: there the last one holds.
 
     Raises:
@@ -66,13 +64,13 @@ def _all(folder: Path) -> pd.DataFrame:
 
 
 def empty() -> pd.DataFrame:
-    """No verdicts."""
+    """No labels."""
     none: pd.DataFrame = LEDGER.arrow.empty_table().to_pandas()
     return none
 
 
 def merge(ledger: Ledger, folder: Path) -> int:
-    """Take a folder's batches into the ledger; returns how many verdicts are new to it."""
+    """Take a folder's batches into the ledger; returns how many labels are new to it."""
     return ledger.put(read(folder))
 
 
@@ -103,27 +101,27 @@ def unsound(frame: pd.DataFrame) -> list[str]:
         )
     ]
     for id_ in frame.loc[np.array(keys, dtype=object) != frame["label_id"].to_numpy(), "label_id"]:
-        problems.append(f"verdict {id_}: the key does not follow from its pair and labeler")
-    for row in frame[~frame["winner"].isin(OUTCOMES)].itertuples():
-        problems.append(f"verdict {row.label_id}: winner {row.winner!r} is none of {', '.join(OUTCOMES)}")
+        problems.append(f"label {id_}: the key does not follow from its pair and labeler")
+    for row in frame[~frame["winner"].isin(list(Label))].itertuples():
+        problems.append(f"label {row.label_id}: winner {row.winner!r} is none of {', '.join(Label)}")
     winner, p = frame["winner"].to_numpy(dtype=object), frame["p_a"].to_numpy(dtype=float)
     wrong = ~((p >= 0) & (p <= 1)) | ((winner == "a") & (p < 0.5)) | ((winner == "b") & (p > 0.5))
     for row in frame[wrong].itertuples():
-        problems.append(f"verdict {row.label_id}: winner {row.winner!r} does not fit p_a {row.p_a}")
+        problems.append(f"label {row.label_id}: winner {row.winner!r} does not fit p_a {row.p_a}")
     return problems
 
 
-def stats(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """A row a labeler and annotator: verdicts, outcomes, calls, tokens, money."""
-    rows = verdicts.assign(
-        tied=verdicts["winner"] == "tie",
-        both_bad=verdicts["winner"] == "both_bad",
-        abstained=verdicts["winner"] == "abstain",
+def stats(labels: pd.DataFrame) -> pd.DataFrame:
+    """A row a labeler and annotator: labels, outcomes, calls, tokens, money."""
+    rows = labels.assign(
+        tied=labels["winner"] == "tie",
+        both_bad=labels["winner"] == "both_bad",
+        abstained=labels["winner"] == "abstain",
     )
     columns = {"label_id": "size", "tied": "sum", "both_bad": "sum", "abstained": "sum"}
     columns |= dict.fromkeys(("calls", "tokens_in", "tokens_out", "price"), "sum")
     found = rows.groupby(["labeler", "fingerprint", "annotator"]).agg(columns)
-    return found.rename(columns={"label_id": "verdicts"}).reset_index()
+    return found.rename(columns={"label_id": "labels"}).reset_index()
 
 
 def _name(frame: pd.DataFrame) -> str:

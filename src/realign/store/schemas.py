@@ -173,7 +173,7 @@ HISTOGRAM = Table(
 )  # fmt: skip
 
 LABELS = Table(
-    "labels", "The verdict on each validated pair.", ("purpose", "strategy", "pair_id"),
+    "labels", "The label of each validated pair.", ("purpose", "strategy", "pair_id"),
     (
         _PURPOSE,
         _STRATEGY,
@@ -190,7 +190,7 @@ LABELS = Table(
 )  # fmt: skip
 
 LEDGER = Table(
-    "verdicts", "Every verdict ever paid for, by judges and by people.", ("label_id",),
+    "ledger", "Every label ever paid for, by judges and by people.", ("label_id",),
     (
         Column("label_id", STRING, "hash of pair, fingerprint, annotator and occasion"),
         _PAIR,
@@ -206,6 +206,8 @@ LEDGER = Table(
         Column("consistent", BOOL, "both orders give the same label", nullable=True),
         Column("answer_ab", STRING, "raw answer with a shown first", nullable=True),
         Column("answer_ba", STRING, "raw answer with b shown first", nullable=True),
+        Column("label_ab", STRING, "what that answer says with a shown first: a label as in winner", nullable=True),
+        Column("label_ba", STRING, "the same with b shown first; a is the same response in both", nullable=True),
         Column("rationale", STRING, "the judge's reason, or the person's comment", nullable=True),
         Column("confidence", INT, "1 guess, 2 fairly sure, 3 sure; people only", nullable=True),
         Column("calls", INT, "calls that it took, repairs included"),

@@ -20,6 +20,7 @@ import pandas as pd
 from realign.errors import UserError, listing
 from realign.progress import progress
 from realign.store import code
+from realign.store.host import Host
 from realign.store.ids import digest
 from realign.store.row_cache import RowCache
 from realign.store.schemas import QUARANTINE
@@ -34,16 +35,18 @@ class Work:
         root: the project's `.work` folder.
         stage: the stage's name.
         item: which one of a stage that is run for many; they share rows, and nothing else.
+        host: the machine's clock and environment.
     """
 
-    def __init__(self, root: Path, stage: str, item: str = "") -> None:
+    def __init__(self, root: Path, stage: str, item: str = "", host: Host | None = None) -> None:
+        self.host = host or Host()
         self._root = root
         self._stage = stage
         self._name = f"{stage}-{item}" if item else stage
 
     def of(self, stage: str) -> Work:
         """The corner of another stage, for one that does a part of its work and must find what it did."""
-        return Work(self._root, stage)
+        return Work(self._root, stage, host=self.host)
 
     def rows(self, *made_by: str) -> RowCache:
         """This stage's finished rows, as the code of these modules, these libraries and this device made them."""
@@ -86,7 +89,7 @@ class Work:
         return [known[key] for key in keys]
 
     def ledger(self) -> Path:
-        """The ledger of every verdict ever paid for, while work is under way."""
+        """The ledger of every label ever paid for, while work is under way."""
         return self._root / "ledger.sqlite"
 
     def shared_ledger(self) -> Path:

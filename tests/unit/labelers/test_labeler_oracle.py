@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
-from unit_builders import question
+from unit_builders import request
 
 from realign.data.simulation.qualities import qualities
 from realign.data.simulation.rule import quality
-from realign.labelers.oracle import oracle
+from realign.labelers.oracle import label as oracle
 
 RULE = json.dumps({"task": "arithmetic", "answer": 7, "given": [3, 4]})
 TEXTS = ("It is 7.", "It is 8.", "It is 9, you fool.", "i guess 7")
@@ -28,7 +28,7 @@ def pairs(texts_a, texts_b, prefix="p"):
 
 
 def ask(table, tmp_path, seed=7, **settings):
-    return oracle(question(table, tmp_path, seed=seed, label=settings))
+    return oracle(request(table, tmp_path, seed=seed, label=settings))
 
 
 def test_quality_is_the_rules(tmp_path):

@@ -3,14 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
-from unit_builders import question, turns, verdict, verdicts, vote
+from unit_builders import label_row, label_rows, request, turns, vote
 
 from realign.errors import LabelsMissing
-from realign.labelers.base import ABSTAINED, OVER_BUDGET, Verdicts
-from realign.labelers.cascade import cascade
-from realign.labelers.human.labeler import human
-from realign.labelers.machines import MACHINES
+from realign.labelers import self_judge
+from realign.labelers.base import Labeler, Labels
+from realign.labelers.cascade import label as cascade
+from realign.labelers.human.labeler import label as human
 from realign.store import artifacts, ids, schemas
+from realign.store.labels import NO_LABEL, OVER_BUDGET, Label
 from realign.store.ledger import Ledger
 
 
@@ -30,8 +31,8 @@ def people(**changes):
 
 
 def ask(folder, *votes, count=4, known=None, **settings):
-    parts = {"label": {"labeler": "human", "people": people(**settings)}, "votes": verdicts(*votes)}
-    return question(pairs(count), folder, **(parts | ({} if known is None else {"known": known})))
+    parts = {"label": {"labeler": "human", "people": people(**settings)}, "votes": label_rows(*votes)}
+    return request(pairs(count), folder, **(parts | ({} if known is None else {"known": known})))
 
 
 def published(folder):
@@ -71,14 +72,14 @@ def test_a_share_may_be_enough(tmp_path):
     with pytest.raises(LabelsMissing):
         human(ask(tmp_path, *votes))
     found = human(ask(tmp_path, *votes, min_share=0.75))
-    assert found.winner.tolist() == ["a", "a", "a", ""]
+    assert found.winner.tolist() == ["a", "a", "a", NO_LABEL]
 
 
 def test_pairs_that_judges_doubt_are_worth_most(tmp_path):
     ledger = Ledger(tmp_path / ".work" / "ledger.sqlite")
-    ledger.put(verdicts(verdict("pair1", "tie", consistent=False), verdict("pair2", "a", p_a=0.95),
-                        verdict("pair3", "a", p_a=0.9),
-                        verdict("pair3", "b", p_a=0.1, fingerprint="other judge")))  # fmt: skip
+    ledger.put(label_rows(label_row("pair1", "tie", consistent=False), label_row("pair2", "a", p_a=0.95),
+                        label_row("pair3", "a", p_a=0.9),
+                        label_row("pair3", "b", p_a=0.1, fingerprint="other judge")))  # fmt: skip
     ledger.close()
     with pytest.raises(LabelsMissing):
         human(ask(tmp_path))
@@ -97,23 +98,23 @@ def test_known_pairs_hide_among_the_others(tmp_path):
 @pytest.fixture
 def judge(monkeypatch):
     """A judge that is sure of most, unsure of two, inconsistent once, silent once and over budget once."""
-    words = np.array(["a", "b", "a", "tie", ABSTAINED, OVER_BUDGET, *["a"] * 14], dtype=object)
+    words = np.array(["a", "b", "a", "tie", Label.ABSTAIN.value, OVER_BUDGET, *["a"] * 14], dtype=object)
     p_a = np.array([0.55, 0.1, 0.9, 0.5, 0.5, 0.5, *[0.95] * 14])
     orders = np.array([[w if w in ("a", "b", "tie") else ""] * 2 for w in words], dtype=object)
     orders[3] = ["a", "b"]
 
-    def judged(question):
-        chosen = [int(pair.removeprefix("pair")) for pair in question.pairs["pair_id"]]
-        return Verdicts(words[chosen], p_a[chosen], "a judge", orders[chosen], {"judge": {"calls": 40}})
+    def judged(wanted):
+        chosen = [int(pair.removeprefix("pair")) for pair in wanted.pairs["pair_id"]]
+        return Labels(words[chosen], p_a[chosen], "a judge", orders[chosen], {"judge": {"calls": 40}})
 
-    monkeypatch.setitem(MACHINES, "self_judge", judged)
+    monkeypatch.setattr(self_judge, "LABELER", Labeler(judged))
     return words
 
 
 def cascading(folder, *votes, audit=0.5, **settings):
     label = {"labeler": "cascade", "people": people(**settings),
              "cascade": {"judge": "self_judge", "unsure": 0.1, "audit_share": audit}}  # fmt: skip
-    return question(pairs(20), folder, label=label, votes=verdicts(*votes))
+    return request(pairs(20), folder, label=label, votes=label_rows(*votes))
 
 
 def test_people_get_what_is_doubtful_and_a_sample(tmp_path, judge):
@@ -156,7 +157,7 @@ def test_a_judge_that_is_sure_of_all_needs_nobody(tmp_path, judge):
     label = {"labeler": "cascade", "people": people(),
              "cascade": {"judge": "self_judge", "unsure": 0.1, "audit_share": 0.0}}  # fmt: skip
     sure = pairs(20).iloc[6:].reset_index(drop=True)
-    found = cascade(question(sure, tmp_path, label=label, votes=verdicts()))
+    found = cascade(request(sure, tmp_path, label=label, votes=label_rows()))
     assert found.winner.tolist() == ["a"] * 14
     assert found.facts["cascade"]["saved"] == 1.0
     assert found.facts["cascade"]["error_of_rest"] is None

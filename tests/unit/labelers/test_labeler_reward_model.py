@@ -6,10 +6,10 @@ import pytest
 import torch
 from scipy.special import expit
 from transformers import LlamaConfig, LlamaForSequenceClassification
-from unit_builders import WORDS, model_named, question, tiny_model, turns
+from unit_builders import WORDS, model_named, request, tiny_model, turns
 
 from realign.errors import UserError
-from realign.labelers.reward_model import reward_model
+from realign.labelers.reward_model import label as reward_model
 from realign.models.rewards import _tokens, rewards
 from realign.store.ids import load_messages
 from realign.store.work import Work
@@ -62,7 +62,7 @@ def by_hand(folder, messages, text):
 def ask(folder, work, texts_a, texts_b, **settings):
     pairs = pd.DataFrame({"messages": ASKED, "text_a": texts_a, "text_b": texts_b})
     label = {"reward_model": model_named(folder), **settings}
-    return reward_model(question(pairs, folder, work=work, label=label))
+    return reward_model(request(pairs, folder, work=work, label=label))
 
 
 def test_rewards_equal_the_models_own_unbatched(folder, tmp_path):
@@ -107,7 +107,7 @@ def test_a_reward_that_is_known_is_not_computed_again(folder, tmp_path, forwards
     assert rewards(model_named(folder), [ASKED[0]], ["new"], Work(tmp_path / "b", "label"))[0] == more[3]
 
 
-def test_the_same_question_twice_is_one_row(folder, tmp_path, forwards):
+def test_the_same_request_twice_is_one_row(folder, tmp_path, forwards):
     found = rewards(model_named(folder), [ASKED[0]] * 20, [TEXTS[0]] * 20, Work(tmp_path, "label"))
     assert len(set(found)) == 1
     assert len(forwards) == 1

@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 import torch
 from scipy.special import expit
-from unit_builders import question, turns
+from unit_builders import request, turns
 
 from realign.labelers import self_judge as module
-from realign.labelers.self_judge import instructed, self_judge
+from realign.labelers.self_judge import instructed
+from realign.labelers.self_judge import label as self_judge
 from realign.models.load import load_causal
 from realign.store import ids
 
@@ -52,7 +53,7 @@ def by_hand(folder, messages, instruction, text):
 
 
 def test_the_score_is_dlmas(tiny_folder, tmp_path, pairs):
-    asked = question(pairs, tmp_path, base=tiny_folder, label={"temperature": 2.0})
+    asked = request(pairs, tmp_path, base=tiny_folder, label={"temperature": 2.0})
     found = self_judge(asked)
     told = asked.settings.self_judge
     for row, p in zip(pairs.itertuples(), found.p_a, strict=True):
@@ -68,15 +69,15 @@ def test_the_score_is_dlmas(tiny_folder, tmp_path, pairs):
 
 def test_swapping_the_sides_swaps_the_verdict(tiny_folder, tmp_path, pairs):
     swapped = pairs.rename(columns={"text_a": "text_b", "text_b": "text_a"})
-    one = self_judge(question(pairs, tmp_path, base=tiny_folder))
-    other = self_judge(question(swapped, tmp_path, base=tiny_folder))
+    one = self_judge(request(pairs, tmp_path, base=tiny_folder))
+    other = self_judge(request(swapped, tmp_path, base=tiny_folder))
     assert np.allclose(one.p_a, 1 - other.p_a)
 
 
 def test_a_response_is_scored_once_ever(tiny_folder, tmp_path, pairs, monkeypatch):
-    first = self_judge(question(pairs, tmp_path, base=tiny_folder))
+    first = self_judge(request(pairs, tmp_path, base=tiny_folder))
     monkeypatch.setattr(module, "load_causal", lambda folder: pytest.fail("it was known already"))
-    again = self_judge(question(pairs.iloc[::-1].reset_index(drop=True), tmp_path, base=tiny_folder))
+    again = self_judge(request(pairs.iloc[::-1].reset_index(drop=True), tmp_path, base=tiny_folder))
     assert np.array_equal(first.p_a[::-1], again.p_a)
 
 

@@ -1,5 +1,6 @@
-"""validate and label: what passes the gate is judged once, and verdicts become preferences."""
+"""validate and label: what passes the gate is labeled once, and labels become preferences."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,14 +8,15 @@ import pandas as pd
 import pytest
 from stage_builders import run as run_stage
 from stage_builders import under
-from unit_builders import verdicts, vote, world
+from unit_builders import label_rows, vote, world
 
 from realign.errors import LabelsMissing, ValidationFailed
-from realign.labelers.base import ABSTAINED, OVER_BUDGET, Verdicts
-from realign.labelers.registry import LABELERS
+from realign.labelers import oracle
+from realign.labelers.base import Labels
 from realign.quality import gate
 from realign.store import ids
 from realign.store import ledger_batches as batches
+from realign.store.labels import NO_LABEL, OVER_BUDGET, Label
 
 LIMITS = under(
     "validate",
@@ -81,7 +83,7 @@ def test_a_leak_stops_the_stage(tmp_path, real_gate):
     assert (tmp_path / "reports" / "failures" / "pairs.json").is_file()
 
 
-def test_verdicts_become_labels_and_preferences(tmp_path, real_gate):
+def test_labels_become_preferences(tmp_path, real_gate):
     tables = world()
     pairs = picked(tables)
     found = labeled(tables, pairs, tmp_path, temperature=1e-6)  # an annotator who never errs
@@ -106,16 +108,15 @@ def test_verdicts_become_labels_and_preferences(tmp_path, real_gate):
     assert total["chosen"] < total["rejected"]  # in this world the better answer is the shorter
 
 
-def test_a_pair_that_two_strategies_picked_is_judged_once_with_one_verdict(tmp_path, monkeypatch, open_gate):
+def test_a_pair_that_two_strategies_picked_is_labeled_once(tmp_path, monkeypatch, open_gate):
     tables = world(k=2)  # one pair a prompt, so all strategies pick it
     asked = []
-    real = LABELERS["oracle"]
 
-    def watched(question):
-        asked.extend(question.pairs["pair_id"])
-        return real(question)
+    def watched(request):
+        asked.extend(request.pairs["pair_id"])
+        return oracle.label(request)
 
-    monkeypatch.setitem(LABELERS, "oracle", watched)
+    monkeypatch.setattr(oracle, "LABELER", replace(oracle.LABELER, label=watched))
     found = labeled(tables, picked(tables), tmp_path, temperature=5.0).labels
     assert len(asked) == len(set(asked)) == 12
     assert len(found) == 8 * 3 + 4
@@ -147,7 +148,7 @@ def test_pairs_without_a_score_are_set_aside(tmp_path, open_gate):
     found = labeled(tables, pairs, tmp_path, labeler="scores")
     hit = pairs[(pairs["response_a"] == silent) | (pairs["response_b"] == silent)]
     assert len(found.labels) == len(pairs) - len(hit)
-    assert set(found.quarantine_label["reason"]) == {"no_verdict"}
+    assert set(found.quarantine_label["reason"]) == {"no_label"}
     assert sorted(found.quarantine_label["id"]) == sorted(
         hit["purpose"] + " " + hit["strategy"] + " " + hit["pair_id"]
     )
@@ -180,22 +181,22 @@ def test_too_few_decided_pairs_stop_the_stage(tmp_path, real_gate):
 def outspoken(monkeypatch, words, facts=None):
     """A labeler that says these words, in turn, whatever it is asked."""
 
-    def judged(question):
-        said = np.array([words[n % len(words)] for n in range(len(question.pairs))], dtype=object)
-        p_a = np.array([{"a": 0.9, "b": 0.1}.get(word, 0.5) for word in said])
-        return Verdicts(said, p_a, "a judge", None, facts or {})
+    def judged(request):
+        winner = np.array([words[n % len(words)] for n in range(len(request.pairs))], dtype=object)
+        p_a = np.array([{"a": 0.9, "b": 0.1}.get(word, 0.5) for word in winner])
+        return Labels(winner, p_a, "a judge", None, facts or {})
 
-    monkeypatch.setitem(LABELERS, "oracle", judged)
+    monkeypatch.setattr(oracle, "LABELER", replace(oracle.LABELER, label=judged))
 
 
 def test_each_outcome_finds_its_place(tmp_path, open_gate, monkeypatch):
     tables = world()
     pairs = picked(tables, audit=())
-    outspoken(monkeypatch, ["a", "tie", "both_bad", ABSTAINED, ""], {"judge": {"calls": 7}})
+    outspoken(monkeypatch, ["a", "tie", "both_bad", Label.ABSTAIN.value, NO_LABEL], {"judge": {"calls": 7}})
     found = labeled(tables, pairs, tmp_path)
     reasons = found.quarantine_label.groupby(["unit", "reason"]).size()
     assert set(reasons.index) == {
-        ("pair", ABSTAINED), ("pair", "no_verdict"), ("label", "tie"), ("label", "both_bad")
+        ("pair", "abstain"), ("pair", "no_label"), ("label", "tie"), ("label", "both_bad")
     }  # fmt: skip
     assert set(found.labels["winner"]) == {"a", "tie", "both_bad"}
     assert (found.preferences["p_chosen"] == 0.9).all()
@@ -221,7 +222,7 @@ def test_people_are_asked_and_then_believed(tmp_path, open_gate):
     pairs = picked(tables, audit=())
     with pytest.raises(LabelsMissing, match="12 votes are missing on 12 of 12 pairs"):
         labeled(tables, pairs, tmp_path, labeler="human")
-    votes = verdicts(*(vote(pair, "ann", "b") for pair in pairs["pair_id"]))
+    votes = label_rows(*(vote(pair, "ann", "b") for pair in pairs["pair_id"]))
     batches.write(votes, tmp_path / "votes")
     found = labeled(tables, pairs, tmp_path, labeler="human")
     assert set(found.labels["winner"]) == {"b"}

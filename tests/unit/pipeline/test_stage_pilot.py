@@ -1,13 +1,14 @@
 """pilot: random pairs labeled first; the same labeler says the same of them later."""
 
+from dataclasses import replace
+
 import pytest
 from stage_builders import run as run_stage
 from stage_builders import under
 from unit_builders import world
 
 from realign.errors import LabelsMissing, UserError
-from realign.labelers import label_pairs
-from realign.labelers.registry import LABELERS
+from realign.labelers import label_pairs, oracle
 from realign.store import ids
 
 LIMITS = under("validate", min_rows=2, max_length_ratio=3.0, near_duplicate=1.0, max_share_dropped=0.9)
@@ -23,7 +24,7 @@ def run(tmp_path):
 
 
 def test_without_a_pilot_there_is_an_empty_table_and_nobody_is_asked(run, monkeypatch):
-    monkeypatch.setattr(label_pairs, "ask", None)
+    monkeypatch.setattr(label_pairs, "label_pairs", None)
     assert run(world(), prompts=0).empty
 
 
@@ -45,13 +46,13 @@ def test_a_pilot_takes_one_sound_pair_of_so_many_train_prompts(run):
 
 
 def test_what_a_pilot_judges_is_kept_where_label_looks(run, monkeypatch):
-    places, real = [], LABELERS["oracle"]
+    places = []
 
-    def watched(question):
-        places.append(question.work.scratch().name)
-        return real(question)
+    def watched(request):
+        places.append(request.work.scratch().name)
+        return oracle.label(request)
 
-    monkeypatch.setitem(LABELERS, "oracle", watched)
+    monkeypatch.setattr(oracle, "LABELER", replace(oracle.LABELER, label=watched))
     run(world(train=40), 15)
     assert len(places) == 1 and places[0].startswith("label-")
 
@@ -64,8 +65,13 @@ def test_a_smaller_pilot_is_part_of_a_larger_one_and_another_seed_draws_another(
 
 
 def test_a_pilot_in_rounds_asks_for_each_round_and_buys_nothing_twice(run, monkeypatch):
-    asked, real = [], LABELERS["oracle"]
-    monkeypatch.setitem(LABELERS, "oracle", lambda q: asked.append(set(q.pairs["pair_id"])) or real(q))
+    asked = []
+
+    def watched(request):
+        asked.append(set(request.pairs["pair_id"]))
+        return oracle.label(request)
+
+    monkeypatch.setattr(oracle, "LABELER", replace(oracle.LABELER, label=watched))
     tables = world(train=40)
     found = run(tables, 30, by="margin", round=12)
     assert [len(pairs) for pairs in asked] == [12, 24, 30]
@@ -75,18 +81,18 @@ def test_a_pilot_in_rounds_asks_for_each_round_and_buys_nothing_twice(run, monke
 
 
 def test_people_get_a_batch_a_round_and_the_same_run_goes_on(run, monkeypatch):
-    tables, real, answered, batches = world(train=40), LABELERS["oracle"], set(), []
+    tables, answered, batches = world(train=40), set(), []
     whole = run(tables, 30, by="margin", round=12)
 
-    def slow(question):
-        missing = set(question.pairs["pair_id"]) - answered
+    def slow(request):
+        missing = set(request.pairs["pair_id"]) - answered
         if missing:
             batches.append(len(missing))
             answered.update(missing)
             raise LabelsMissing("votes are missing")
-        return real(question)
+        return oracle.label(request)
 
-    monkeypatch.setitem(LABELERS, "oracle", slow)
+    monkeypatch.setattr(oracle, "LABELER", replace(oracle.LABELER, label=slow))
     for _ in range(3):
         with pytest.raises(LabelsMissing):
             run(tables, 30, by="margin", round=12)

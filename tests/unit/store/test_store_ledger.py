@@ -5,7 +5,7 @@ import sys
 import textwrap
 
 import pytest
-from unit_builders import verdict, verdicts, vote
+from unit_builders import label_row, label_rows, vote
 
 from realign.errors import UserError
 from realign.store import ledger_batches as batches
@@ -37,20 +37,22 @@ def test_the_key_depends_on_every_part():
 
 
 def test_verdicts_come_back_as_they_were(ledger):
-    rows = verdicts(verdict("p1"), verdict("p2", "tie", consistent=False), vote("p3", "ann", "both_bad"))
+    rows = label_rows(
+        label_row("p1"), label_row("p2", "tie", consistent=False), vote("p3", "ann", "both_bad")
+    )
     assert ledger.put(rows) == 3
     back = ledger.everything()
     expected = rows.sort_values("label_id").reset_index(drop=True)
     for column in schemas.LEDGER.names:
         same = (back[column] == expected[column]) | (back[column].isna() & expected[column].isna())
         assert same.fillna(False).all(), column
-    assert list(ledger.verdicts("f" * 20, ["p2", "p9"])["pair_id"]) == ["p2"]
-    assert ledger.verdicts("other", ["p1"]).empty
+    assert list(ledger.label_rows("f" * 20, ["p2", "p9"])["pair_id"]) == ["p2"]
+    assert ledger.label_rows("other", ["p1"]).empty
 
 
 def test_a_verdict_is_kept_once_and_the_first_given_holds(ledger):
-    late = verdicts(verdict("p", "b", given_at=LATER))
-    early = verdicts(verdict("p", "a"))
+    late = label_rows(label_row("p", "b", given_at=LATER))
+    early = label_rows(label_row("p", "a"))
     assert ledger.put(late) == 1
     assert ledger.put(early) == 0
     assert ledger.everything()["winner"].tolist() == ["a"]
@@ -69,8 +71,8 @@ def test_an_answer_keeps_its_first_text(ledger):
 
 
 def test_many_pairs_are_found_in_chunks(ledger):
-    ledger.put(verdicts(*(verdict(f"p{n}") for n in range(1203))))
-    assert len(ledger.verdicts("f" * 20, [f"p{n}" for n in range(2000)])) == 1203
+    ledger.put(label_rows(*(label_row(f"p{n}") for n in range(1203))))
+    assert len(ledger.label_rows("f" * 20, [f"p{n}" for n in range(2000)])) == 1203
 
 
 def test_what_put_answer_stored_outlives_sigkill(tmp_path):
@@ -89,20 +91,23 @@ def test_what_put_answer_stored_outlives_sigkill(tmp_path):
 
 
 def test_a_batch_holds_what_is_new_and_is_named_after_its_content(tmp_path):
-    first = batches.write(verdicts(verdict("p1"), verdict("p2")), tmp_path)
+    first = batches.write(label_rows(label_row("p1"), label_row("p2")), tmp_path)
     assert first is not None
-    assert batches.write(verdicts(verdict("p2"), verdict("p1")), tmp_path) is None
-    second = batches.write(verdicts(verdict("p1"), verdict("p3")), tmp_path)
+    assert batches.write(label_rows(label_row("p2"), label_row("p1")), tmp_path) is None
+    second = batches.write(label_rows(label_row("p1"), label_row("p3")), tmp_path)
     assert second is not None and second != first
     assert sorted(batches.read(tmp_path)["pair_id"]) == ["p1", "p2", "p3"]
     other = tmp_path / "other"
-    again = batches.write(verdicts(verdict("p2"), verdict("p1")), other)
+    again = batches.write(label_rows(label_row("p2"), label_row("p1")), other)
     assert again is not None and again.name == first.name
     assert again.read_bytes() == first.read_bytes()
 
 
 def test_teammates_merge_to_the_same_ledger_in_any_order(tmp_path):
-    mine, yours = verdicts(verdict("p", "a"), verdict("q")), verdicts(verdict("p", "b", given_at=LATER))
+    mine, yours = (
+        label_rows(label_row("p", "a"), label_row("q")),
+        label_rows(label_row("p", "b", given_at=LATER)),
+    )
     found = []
     for order in ((mine, yours), (yours, mine)):
         home = tmp_path / str(len(found))
@@ -118,16 +123,18 @@ def test_teammates_merge_to_the_same_ledger_in_any_order(tmp_path):
 
 
 def test_a_person_may_think_again(tmp_path):
-    batches.write(verdicts(vote("p", "ann", "a")), tmp_path)
-    assert batches.write(verdicts(vote("p", "ann", "b", given_at=LATER)), tmp_path) is not None
+    batches.write(label_rows(vote("p", "ann", "a")), tmp_path)
+    assert batches.write(label_rows(vote("p", "ann", "b", given_at=LATER)), tmp_path) is not None
     assert batches.read(tmp_path)["winner"].tolist() == ["b"]
 
 
 def test_verify_names_every_fault(tmp_path):
-    path = batches.write(verdicts(verdict("p1"), verdict("p2")), tmp_path)
+    path = batches.write(label_rows(label_row("p1"), label_row("p2")), tmp_path)
     assert batches.verify(tmp_path) == []
     path.rename(tmp_path / "renamed.parquet")
-    wrong = verdicts(verdict("p3", "b", p_a=0.8), verdict("p4", "maybe"), verdict("p5") | {"label_id": "x"})
+    wrong = label_rows(
+        label_row("p3", "b", p_a=0.8), label_row("p4", "maybe"), label_row("p5") | {"label_id": "x"}
+    )
     batches.write(wrong, tmp_path)
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
     problems = "\n".join(batches.verify(tmp_path))
@@ -144,7 +151,7 @@ def test_verify_names_every_fault(tmp_path):
 
 
 def test_stats_count_by_labeler():
-    rows = verdicts(verdict("p1"), verdict("p2", "tie"), verdict("p3", "abstain"), vote("p1", "ann"))
+    rows = label_rows(label_row("p1"), label_row("p2", "tie"), label_row("p3", "abstain"), vote("p1", "ann"))
     found = batches.stats(rows).set_index(["labeler", "annotator"])
     judge = found.loc[("a judge", "")]
     assert (judge["verdicts"], judge["tied"], judge["abstained"], judge["calls"]) == (3, 1, 1, 6)

@@ -9,11 +9,9 @@ import pandas as pd
 
 from realign.store import ids
 from realign.store import ledger_batches as batches
+from realign.store.labels import OUTCOMES, Label
 from realign.store.ledger import label_id
 from realign.store.schemas import LEDGER
-
-P_A: Mapping[str, float] = {"a": 1.0, "b": 0.0, "tie": 0.5, "both_bad": 0.5}
-"""The probability that a is better, given a person's vote."""
 
 INSTRUCTIONS = "1"
 """Version of the instructions on our page. Raise it when the question changes: the votes then differ."""
@@ -47,7 +45,7 @@ def row(
         "annotator": annotator,
         "occasion": occasion,
         "winner": winner,
-        "p_a": P_A.get(winner, 0.5),
+        "p_a": Label(winner).p_a,
         "rationale": comment,
         "confidence": confidence,
         "calls": 0,
@@ -76,7 +74,7 @@ def counted(labels: pd.DataFrame) -> pd.DataFrame:
 
     Where a person answered the same pair under two sets of instructions, the later answer stands.
     """
-    votes = labels[(labels["kind"] == "human") & labels["winner"].isin(P_A)]
+    votes = labels[(labels["kind"] == "human") & labels["winner"].isin(OUTCOMES)]
     key = ["pair_id", "annotator", "occasion"]
     ordered = votes.sort_values([*key, "given_at", "label_id"], kind="stable")
     return ordered.drop_duplicates(key, keep="last").reset_index(drop=True)

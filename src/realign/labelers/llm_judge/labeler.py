@@ -2,55 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from realign.evaluation.intervals import Resampling
+from realign.config.params import Params
 from realign.evaluation.judge_quality import consistency, position_bias
-from realign.labelers.base import ABSTAINED, OUTCOMES, OVER_BUDGET, Question, Verdicts
-from realign.labelers.llm_judge.docket import docket
-from realign.labelers.llm_judge.orders import ORDERS, said
-from realign.labelers.llm_judge.purchase import judge
+from realign.labelers.base import Labeler, LabelRequest, Labels, Outlook
+from realign.labelers.llm_judge import spec as specs
+from realign.labelers.llm_judge.jobs import ORDERS, jobs, outlook
+from realign.labelers.llm_judge.run import label_with_judge
+from realign.labelers.llm_judge.spec import judge_spec
+from realign.store import ledger_batches as batches
+from realign.store.labels import OVER_BUDGET, Label
+from realign.store.ledger import Ledger
 
-_RESAMPLES, _CONFIDENCE = 2000, 0.95
 
+def label(request: LabelRequest) -> Labels:
+    """The judge's label of each pair: known ones from the ledger, the others bought.
 
-def llm_judge(question: Question) -> Verdicts:
-    """The judge's verdict on each pair: known ones from the ledger, the others bought.
-
-    Both orders agree on a winner: it wins, with the mean of their probabilities. Whatever else they say
-    is a tie with probability 1/2; where one of them cannot be read, the judge abstains. Pairs that
-    `label.budget` does not pay for are told apart, and nobody is asked about them.
+    Pairs that `label.budget` does not pay for are OVER_BUDGET, and nobody is asked about them.
 
     Raises:
         Transient: calls got no answer; what came is in the ledger, and the same command goes on.
         UserError: the judge cannot be asked at all.
     """
-    cases = docket(question.pairs, question.settings)
-    found = judge(cases, question.work.ledger(), question.work.shared_ledger())
-    rows = found.set_index("pair_id").reindex(question.pairs["pair_id"])
-    asked = rows["winner"].notna().to_numpy()
-    winner = rows["winner"].replace("abstain", ABSTAINED).fillna(OVER_BUDGET).to_numpy(dtype=object)
-    orders = np.full((len(rows), 2), "", dtype=object)
-    paid = rows[asked]
-    orders[asked] = said(zip(paid["answer_ab"], paid["answer_ba"], strict=True), cases.brief)
+    spec = judge_spec(request.settings.judge, request.rubric)
+    paid = label_with_judge(spec, request.pairs, request.settings.budget, request.work)
+    rows = paid.set_index("pair_id").reindex(request.pairs["pair_id"])
+    winner = rows["winner"].fillna(OVER_BUDGET).to_numpy(dtype=object)
+    orders = rows[["label_ab", "label_ba"]].fillna("").to_numpy(dtype=object)
     p_a = rows["p_a"].fillna(0.5).to_numpy(dtype=float)
-    return Verdicts(
-        winner, p_a, cases.brief.name, orders, {"judge": _account(question, paid, winner, orders)}
-    )
+    return Labels(winner, p_a, spec.name, orders, {"judge": _account(request, paid, winner, orders)})
 
 
 def _account(
-    question: Question, paid: pd.DataFrame, winner: np.ndarray, orders: np.ndarray
+    request: LabelRequest, paid: pd.DataFrame, winner: np.ndarray, orders: np.ndarray
 ) -> dict[str, Any]:
-    """Figures that depend on the verdicts alone, not on when or by whom they were bought."""
-    how = Resampling(_RESAMPLES, _CONFIDENCE, question.seed, "pairs")
+    """Figures that depend on the labels alone, not on when or by whom they were bought."""
     ab, ba = orders[:, 0], orders[:, 1]
+    how = replace(request.intervals, unit="pairs")
     agreement, bias = consistency(ab, ba, how), position_bias(ab, ba, how)
     return {
-        "verdicts": {word: int((winner == word).sum()) for word in (*OUTCOMES, ABSTAINED, OVER_BUDGET)},
+        "labels": {name: int((winner == name).sum()) for name in (*map(str, Label), OVER_BUDGET)},
         "consistency": agreement and agreement.as_json(),
         "position_bias": bias and bias.as_json(),
         "repairs": int((paid["calls"] - len(ORDERS)).sum()),
@@ -59,3 +55,24 @@ def _account(
         "tokens_out": int(paid["tokens_out"].sum()),
         "money": round(float(paid["price"].sum()), 6),
     }
+
+
+def _outlook(request: LabelRequest) -> Outlook:
+    """What the ledger, teammates' batches included, leaves to be bought."""
+    spec = judge_spec(request.settings.judge, request.rubric)
+    ledger = Ledger(request.work.ledger())
+    try:
+        batches.merge(ledger, request.work.shared_ledger())
+        pairs = outlook(jobs(spec, request.pairs, ledger), request.settings.budget)
+    finally:
+        ledger.close()
+    at_once = spec.judge.concurrency if spec.backend.priced else 1
+    return Outlook(pairs, spec.money, at_once, spec.judge.max_tokens)
+
+
+def problems(whole: Params) -> list[str]:
+    """Settings of the judge with which it cannot be asked."""
+    return specs.problems(whole.label.judge)
+
+
+LABELER = Labeler(label, problems, outlook=_outlook)

@@ -46,7 +46,7 @@ _REPAIR = (
     "asked for, with no other text before or after it and a rationale of one short sentence."
 )
 
-# Names the wording, so that a changed word is another judge in the ledger, whether or not anybody thought of it.
+# Names the wording, so that a changed word makes another judge in the ledger, whether or not anybody thought of it.
 TEMPLATE = ids.digest(_TASK, _TURN, _OVERALL, _SCORES, _LETTER, _REPAIR)
 
 
@@ -70,7 +70,7 @@ def render(
 
 
 def json_question(attributes: Mapping[str, float]) -> str:
-    """What a server is asked in the end: a verdict, or scores where there are attributes."""
+    """Asks for a JSON object: a label, or scores where there are attributes."""
     if not attributes:
         return _OVERALL.format()
     example = json.dumps(dict.fromkeys(sorted(attributes), 0)).replace("0", f"<0 to {MOST}>")
@@ -78,14 +78,14 @@ def json_question(attributes: Mapping[str, float]) -> str:
 
 
 def letter_question() -> str:
-    """What a model here is asked in the end: a letter, whose probability is then read."""
+    """Asks for a letter, whose probability is then read."""
     return _LETTER
 
 
-def repair(asked: Sequence[Message], text: str, why: str) -> list[Message]:
+def repair(chat: Sequence[Message], text: str, why: str) -> list[Message]:
     """The chat that shows a judge its unreadable answer and asks once more."""
     return [
-        *asked,
+        *chat,
         {"role": "assistant", "content": text or "(nothing)"},
         {"role": "user", "content": _REPAIR.format(why=why)},
     ]

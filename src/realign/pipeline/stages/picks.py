@@ -12,8 +12,9 @@ import pandas as pd
 
 from realign.config.params import Compare, Embed, Label, Pilot, Select, Validate
 from realign.evaluation.held_out import better_side
-from realign.labelers import label_pairs, requests
-from realign.labelers.base import OUTCOMES
+from realign.evaluation.intervals import Resampling
+from realign.labelers.base import LabelInputs
+from realign.labelers.label_pairs import label_pairs
 from realign.quality import suites
 from realign.selection import Strategy, choose, needing, registry
 from realign.selection.arm_picks import arm_picks, pilot_size, refuse
@@ -22,25 +23,18 @@ from realign.selection.labeled_pairs import LabeledPairs, labeled_pairs
 from realign.selection.pilot import pilot, pilot_rows
 from realign.selection.tables import as_pairs, known_rewards, single, sound, usable
 from realign.store import ids, schemas
+from realign.store.labels import OUTCOMES
 from realign.store.work import Quarantine, Work
 
 EXPERIMENT = True
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """What picks reads."""
+class Inputs(LabelInputs):
+    """What picks reads: what labelers may look at, the policy's own rewards, and a team's own strategies."""
 
-    prompts: pd.DataFrame
-    responses: pd.DataFrame
-    embeddings: pd.DataFrame
     rewards: pd.DataFrame
-    scores: pd.DataFrame
-    base: Path
-    people: Path
     strategies: Path
-    known_pairs: Path
-    rubric: Path
 
 
 @dataclass(frozen=True)
@@ -56,6 +50,8 @@ class Settings:
     validate: Validate = field(metadata={"only": suites.PAIR_LIMITS})
     label: Label
     compare: Compare = field(metadata={"only": ("strategies", "budgets", "seeds", "pilot")})
+    resamples: int = field(metadata={"key": "evaluate.resamples"})
+    confidence: float = field(metadata={"key": "evaluate.confidence"})
 
 
 @dataclass(frozen=True)
@@ -159,11 +155,6 @@ def _pilots(
 
 
 def _labeled(pairs: pd.DataFrame, inputs: Inputs, settings: Settings, work: Work) -> pd.DataFrame:
-    tables = requests.Known(
-        inputs.prompts, inputs.responses, inputs.embeddings, inputs.scores, inputs.base, inputs.people,
-        inputs.known_pairs,
-    )  # fmt: skip
+    how = Resampling(settings.resamples, settings.confidence, settings.seed)
     label = work.of("label")
-    return label_pairs.ask(
-        pairs, tables, settings.label, settings.embed, seed=settings.seed, work=label
-    ).judged
+    return label_pairs(pairs, inputs, settings.label, settings.embed, intervals=how, work=label).pairs

@@ -10,24 +10,18 @@ import pandas as pd
 
 from realign.config.params import Embed, Label, Pilot, Select, Validate
 from realign.errors import UserError
+from realign.labelers.base import LabelInputs
 from realign.quality import suites
 from realign.store import schemas
+from realign.store.labels import OUTCOMES
 from realign.store.work import Quarantine, Work
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """What pilot reads."""
+class Inputs(LabelInputs):
+    """What pilot reads: what labelers may look at, and a team's own strategies."""
 
-    prompts: pd.DataFrame
-    responses: pd.DataFrame
-    embeddings: pd.DataFrame
-    scores: pd.DataFrame
-    base: Path
-    people: Path
     strategies: Path
-    known_pairs: Path
-    rubric: Path
 
 
 @dataclass(frozen=True)
@@ -40,6 +34,8 @@ class Settings:
     select: Select = field(metadata={"only": ("mix", "text_features", "options")})
     validate: Validate = field(metadata={"only": suites.PAIR_LIMITS})
     label: Label
+    resamples: int = field(metadata={"key": "evaluate.resamples"})
+    confidence: float = field(metadata={"key": "evaluate.confidence"})
 
 
 @dataclass(frozen=True)
@@ -61,8 +57,8 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     wanted = settings.pilot.prompts
     if not wanted:
         return Outputs(pd.DataFrame(columns=schemas.PILOT.names))
-    from realign.labelers import label_pairs, requests
-    from realign.labelers.base import OUTCOMES
+    from realign.evaluation.intervals import Resampling
+    from realign.labelers.label_pairs import label_pairs
     from realign.selection import registry
     from realign.selection.candidates import candidates
     from realign.selection.labeled_pairs import LabeledPairs, labeled_pairs
@@ -80,16 +76,13 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
             "from; set it lower, or give more prompts",
             code="pilot.too_large",
         )
-    tables = requests.Known(
-        inputs.prompts, inputs.responses, inputs.embeddings, inputs.scores, inputs.base, inputs.people,
-        inputs.known_pairs,
-    )  # fmt: skip
+    intervals = Resampling(settings.resamples, settings.confidence, settings.seed)
 
     def label(pairs: np.ndarray) -> pd.DataFrame:
-        labeled = label_pairs.ask(
-            pilot_rows(pool, pairs, settings.pilot.by), tables, settings.label, settings.embed,
-            seed=settings.seed, work=work.of("label"),
-        ).judged  # fmt: skip
+        labeled = label_pairs(
+            pilot_rows(pool, pairs, settings.pilot.by), inputs, settings.label, settings.embed,
+            intervals=intervals, work=work.of("label"),
+        ).pairs  # fmt: skip
         return labeled[labeled["winner"].isin(OUTCOMES)]
 
     def learn(pairs: np.ndarray) -> LabeledPairs | None:

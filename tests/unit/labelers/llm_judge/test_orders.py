@@ -1,25 +1,24 @@
-"""Reading answers and combining both orders: agreement wins, anything else is a tie, nonsense abstains."""
+"""Parsing answers and combining both orders: agreement wins, anything else is a tie, nonsense abstains."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judge_builders import label
+from judge_builders import answered, label, spec
 from scipy.special import expit
 
-from realign.labelers.llm_judge.brief import brief
-from realign.labelers.llm_judge.orders import combine, said, verdicts
-from realign.labelers.llm_judge.replies import Unreadable, letters, overall, scored
-from realign.store.ledger import Answer
+from realign.labelers.llm_judge.parse import Unreadable, letters, overall, scored
+from realign.labelers.llm_judge.run import combine
 from realign.store.ledger_batches import unsound
 from realign.store.schemas import LEDGER
 
 URL = "http://127.0.0.1:1/v1"
-JUDGE = brief(label(URL).judge)
-SCORER = brief(label(URL, attributes={"helpfulness": 0.65, "verbosity": -0.4}).judge)
-HERE = brief(label(None).judge)
+JUDGE = spec(label(URL))
+SCORER = spec(label(URL, attributes={"helpfulness": 0.65, "verbosity": -0.4}))
+HERE = spec(label(None))
 
 
 def says(winner, confidence=0.8):
@@ -37,9 +36,9 @@ def says(winner, confidence=0.8):
         says(" First "),
     ],
 )
-def test_one_verdict_is_read_however_it_is_wrapped(text):
+def test_one_label_is_read_however_it_is_wrapped(text):
     found = overall(text)
-    assert (found.said, found.p_first, found.rationale[:5]) == ("first", 0.8, "It is")
+    assert (found.better, found.p_first, found.rationale[:5]) == ("first", 0.8, "It is")
 
 
 @pytest.mark.parametrize(
@@ -59,12 +58,12 @@ def test_one_verdict_is_read_however_it_is_wrapped(text):
         ('{"a":' * 100_000, "not one complete"),
     ],
 )
-def test_what_is_no_verdict_is_not_guessed(text, why):
+def test_what_is_no_label_is_not_guessed(text, why):
     with pytest.raises(Unreadable, match=why):
         overall(text)
 
 
-def test_a_verdict_without_confidence_is_a_hard_one():
+def test_a_label_without_confidence_is_a_hard_one():
     assert overall('{"winner": "second"}').p_first == 0.0
 
 
@@ -72,10 +71,10 @@ def test_scores_decide_by_their_weighted_gap():
     weights = {"helpfulness": 0.65, "verbosity": -0.4}
     text = {"first": {"helpfulness": 3, "verbosity": 4}, "second": {"helpfulness": 2, "verbosity": 1}}
     found = scored(json.dumps(text), weights)
-    assert found.said == "second"
+    assert found.better == "second"
     np.testing.assert_allclose(found.p_first, expit(0.65 - 1.2))
     text["second"] = text["first"]
-    assert scored(json.dumps(text), weights).said == "tie"
+    assert scored(json.dumps(text), weights).better == "tie"
     for broken in (
         {"helpfulness": 5, "verbosity": 0},
         {"helpfulness": 3},
@@ -88,10 +87,15 @@ def test_scores_decide_by_their_weighted_gap():
 
 def test_letters_are_read_by_their_probabilities():
     found = letters(json.dumps(dict(zip("ABCD", np.log([0.2, 0.5, 0.1, 0.1]) - 3, strict=True))))
-    assert found.said == "second"
+    assert found.better == "second"
     np.testing.assert_allclose(found.p_first, (0.2 + 0.1) / 0.9)
     with pytest.raises(Unreadable, match="9000 tokens"):
         letters("not asked: 9000 tokens, the model reads 2048")
+
+
+def combined(ab, ba):
+    (row,) = combine([answered(JUDGE, "p", ab=ab, ba=ba)]).to_dict("records")
+    return row
 
 
 @pytest.mark.parametrize(
@@ -104,14 +108,14 @@ def test_letters_are_read_by_their_probabilities():
         (says("tie", 0.9), says("both_bad"), "tie", 0.5, ("tie", "both_bad")),
         (says("tie", 0.9), says("tie"), "tie", 0.5, ("tie", "tie")),
         (says("both_bad", 0.9), says("both_bad"), "both_bad", 0.5, ("both_bad", "both_bad")),
-        (says("first", 0.9), "what?", "abstain", 0.5, ("a", "")),
-        ("what?", "", "abstain", 0.5, ("", "")),
+        (says("first", 0.9), "what?", "abstain", 0.5, ("a", "abstain")),
+        ("what?", "", "abstain", 0.5, ("abstain", "abstain")),
     ],
 )
-def test_both_orders_become_one_verdict(ab, ba, winner, p_a, each):
-    found = combine(ab, ba, JUDGE)
-    assert (found.winner, found.p_a, found.said) == (winner, p_a, each)
-    assert found.consistent == (each[0] == each[1] if all(each) else None)
+def test_both_orders_become_one_label(ab, ba, winner, p_a, each):
+    row = combined(ab, ba)
+    assert (row["winner"], row["p_a"], (row["label_ab"], row["label_ba"])) == (winner, p_a, each)
+    assert row["consistent"] == (each[0] == each[1] if "abstain" not in each else None)
 
 
 @given(
@@ -120,18 +124,18 @@ def test_both_orders_become_one_verdict(ab, ba, winner, p_a, each):
     st.floats(0.5, 1),
     st.floats(0.5, 1),
 )
-def test_naming_the_responses_the_other_way_round_only_renames_the_verdict(first, second, sure, surer):
+def test_naming_the_responses_the_other_way_round_only_renames_the_label(first, second, sure, surer):
     one, other = (
-        combine(*texts, JUDGE)
+        combined(*texts)
         for texts in ((says(first, sure), says(second, surer)), (says(second, surer), says(first, sure)))
     )
     swap = {"a": "b", "b": "a"}
-    assert swap.get(one.winner, one.winner) == other.winner
-    np.testing.assert_allclose(one.p_a, 1 - other.p_a, atol=2e-6)
+    assert swap.get(one["winner"], one["winner"]) == other["winner"]
+    np.testing.assert_allclose(one["p_a"], 1 - other["p_a"], atol=2e-6)
 
 
 @pytest.mark.parametrize("judge", [JUDGE, SCORER, HERE])
-def test_rows_are_sound_whatever_was_said(judge):
+def test_rows_are_sound_whatever_the_answers(judge):
     def text(side):
         if judge is JUDGE:
             return says(side, 0.5)
@@ -143,24 +147,24 @@ def test_rows_are_sound_whatever_was_said(judge):
         return json.dumps(scores)
 
     cases = {"p1": ("first", "second"), "p2": ("second", "first"), "p3": ("first", "first")}
-    answers = {
-        (pair, shown): Answer(pair, judge.fingerprint, shown, text(side), 1, 10, 2, 0.5, f"2026-01-0{at}")
-        for pair, sides in cases.items()
-        for at, (shown, side) in enumerate(zip(("ab", "ba"), sides, strict=True), start=1)
-    }
-    answers["p4", "ab"] = answers["p1", "ab"]
-    rows = verdicts({pair: f"prompt {pair}" for pair in ("p1", "p2", "p3", "p4")}, answers, judge)
-    assert rows["pair_id"].tolist() == ["p1", "p2", "p3"], "one order is no verdict"
+    rows = combine([answered(judge, pair, ab=text(ab), ba=text(ba)) for pair, (ab, ba) in cases.items()])
+    assert rows["pair_id"].tolist() == ["p1", "p2", "p3"]
     assert rows["winner"].tolist() == ["a", "b", "tie"]
     assert list(rows.columns) == LEDGER.names
     assert unsound(rows) == []
-    assert rows["given_at"].tolist() == ["2026-01-02"] * 3
+    assert rows["given_at"].tolist() == ["2026-01-01"] * 3
     assert rows["tokens_in"].tolist() == [20] * 3
-    told = said(zip(rows["answer_ab"], rows["answer_ba"], strict=True), judge)
-    assert told.tolist() == [["a", "a"], ["b", "b"], ["a", "b"]]
+    assert rows[["label_ab", "label_ba"]].to_numpy().tolist() == [["a", "a"], ["b", "b"], ["a", "b"]]
+
+
+def test_a_label_is_as_old_as_its_later_answer():
+    first, second = (answered(JUDGE, "p", day, **{shown: says("first")}).answers[0]
+                     for shown, day in (("ab", "2026-01-02"), ("ba", "2026-01-01")))  # fmt: skip
+    both = replace(answered(JUDGE, "p"), answers=(first, second))
+    assert combine([both])["given_at"].tolist() == ["2026-01-02"]
 
 
 def test_the_price_is_that_of_the_tokens():
-    judge = brief(label(URL, price_in=2.0, price_out=10.0).judge)
+    judge = spec(label(URL, price_in=2.0, price_out=10.0))
     assert judge.money(1_000_000, 100_000) == 3.0
-    assert brief(label(None, price_in=2.0).judge).money(1_000_000, 0) == 0.0
+    assert spec(label(None, price_in=2.0)).money(1_000_000, 0) == 0.0

@@ -5,10 +5,9 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judge_builders import label
+from judge_builders import label, spec
 
 from realign.errors import UserError
-from realign.labelers.llm_judge.brief import brief
 from realign.labelers.llm_judge.prompt import json_question, letter_question, render, repair, response_format
 
 TURNS = [
@@ -84,12 +83,12 @@ def test_the_letters_are_asked_for_by_name():
     assert all(f"{letter} if" in letter_question() for letter in "ABCD")
 
 
-def test_the_fingerprint_names_all_that_makes_a_verdict_and_nothing_else(tmp_path):
+def test_the_fingerprint_names_all_that_makes_a_label_and_nothing_else(tmp_path):
     rubric = tmp_path / "rubric.md"
     rubric.write_text("Be kind.")
     base = {"rubric": str(rubric)}
     url = "http://127.0.0.1:1/v1"
-    first = brief(label(url, **base).judge).fingerprint
+    first = spec(label(url, **base)).fingerprint
     for same in (
         {"concurrency": 3},
         {"timeout": 9.0},
@@ -97,12 +96,12 @@ def test_the_fingerprint_names_all_that_makes_a_verdict_and_nothing_else(tmp_pat
         {"price_in": 3.0},
         {"key_variable": "K"},
     ):
-        assert brief(label(url, **base | same).judge).fingerprint == first
-    assert brief(label("http://127.0.0.1:2/v1", **base).judge).fingerprint == first
+        assert spec(label(url, **base | same)).fingerprint == first
+    assert spec(label("http://127.0.0.1:2/v1", **base)).fingerprint == first
     others = [
-        brief(label(None, **base).judge).fingerprint,
+        spec(label(None, **base)).fingerprint,
         *(
-            brief(label(url, **base | other).judge).fingerprint
+            spec(label(url, **base | other)).fingerprint
             for other in (
                 {"model": {"name": "fake", "revision": "2"}},
                 {"model": {"name": "other", "revision": "1"}},
@@ -114,7 +113,7 @@ def test_the_fingerprint_names_all_that_makes_a_verdict_and_nothing_else(tmp_pat
         ),
     ]
     rubric.write_text("Be brief.")
-    others.append(brief(label(url, **base).judge).fingerprint)
+    others.append(spec(label(url, **base)).fingerprint)
     assert len({first, *others}) == len(others) + 1
 
 
@@ -122,9 +121,10 @@ def test_a_judge_that_cannot_be_asked_is_told_all_at_once(tmp_path):
     empty = tmp_path / "empty.md"
     empty.write_text(" \n")
     with pytest.raises(UserError) as told:
-        brief(label(None, rubric=str(empty), attributes={"helpfulness": 0.0}).judge)
+        spec(label(None, rubric=str(empty), attributes={"helpfulness": 0.0}))
     assert "is empty" in str(told.value)
+    assert told.value.code == "judge.cannot_be_asked"
     assert "every weight is 0" in str(told.value)
     assert "a model that runs here" in str(told.value)
     with pytest.raises(UserError, match="cannot be read"):
-        brief(label(None, rubric=str(tmp_path / "none.md")).judge)
+        spec(label(None, rubric=str(tmp_path / "none.md")))

@@ -10,7 +10,8 @@ import pandas as pd
 from scipy import stats
 
 from realign.evaluation.intervals import Figure, Resampling, bootstrap, proportion
-from realign.labelers.human.votes import P_A, counted, first
+from realign.labelers.human.votes import counted, first
+from realign.store.labels import P_A
 
 _DECIMALS = 6
 

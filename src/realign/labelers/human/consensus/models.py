@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from realign.labelers.human.votes import P_A, first
+from realign.labelers.human.votes import first
+from realign.store.labels import P_A
 
 Method = Literal["majority", "dawid_skene", "mace"]
 

@@ -1,4 +1,4 @@
-"""Reading what a judge answered: honest about what cannot be read, never a guess from prose."""
+"""Parsing what a judge answered: a label, or why there is none; never a guess from prose."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _LEVEL = 1e-9  # a weighted gap this small is a sum of equal scores that did not
 
 
 class Unreadable(Exception):
-    """An answer that holds no verdict; the message says why, to the judge and to people."""
+    """An answer that holds no label; the message says why, to the judge and to people."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A verdict on one order.
+    """What an answer to one order says.
 
     Attributes:
-        said: which response is better, by its place.
+        better: which response is better, by its place.
         p_first: the judge's probability that the first is better.
         rationale: its reason.
     """
 
-    said: Word
+    better: Word
     p_first: float
     rationale: str
 
@@ -44,7 +44,7 @@ class Reply:
 class _Overall(BaseModel):
     rationale: str = ""
     winner: Word
-    # A verdict without a confidence is a hard one, like a person's vote.
+    # A label without a confidence is a hard one, like a person's vote.
     confidence: Annotated[float, Field(ge=0.5, le=1)] = 1.0
 
     @field_validator("winner", mode="before")
@@ -60,18 +60,18 @@ class _Scores(BaseModel):
 
 
 def overall(text: str) -> Reply:
-    """A verdict with its confidence.
+    """A label with its confidence.
 
     Raises:
         Unreadable: there is none.
     """
-    found = _checked(_Overall, text)
-    p_first = {"first": found.confidence, "second": 1 - found.confidence}.get(found.winner, 0.5)
-    return Reply(found.winner, p_first, found.rationale)
+    answer = _checked(_Overall, text)
+    p_first = {"first": answer.confidence, "second": 1 - answer.confidence}.get(answer.winner, 0.5)
+    return Reply(answer.winner, p_first, answer.rationale)
 
 
 def scored(text: str, weights: Mapping[str, float]) -> Reply:
-    """A verdict by scores: the weighted gap decides, and p = sigmoid(gap).
+    """A label by scores: the weighted gap decides, and p = sigmoid(gap).
 
     Bradley and Terry (1952) with the weighted sum as each response's strength: the weights carry the
     scale, as those that HelpSteer2 fits do.
@@ -79,18 +79,18 @@ def scored(text: str, weights: Mapping[str, float]) -> Reply:
     Raises:
         Unreadable: a score is missing or out of range.
     """
-    found = _checked(_Scores, text)
-    for side, scores in (("first", found.first), ("second", found.second)):
+    answer = _checked(_Scores, text)
+    for side, scores in (("first", answer.first), ("second", answer.second)):
         if set(scores) != set(weights):
             raise Unreadable(f"{side} must hold exactly these attributes: {', '.join(sorted(weights))}")
-    gap = math.fsum(w * (found.first[name] - found.second[name]) for name, w in weights.items())
+    gap = math.fsum(w * (answer.first[name] - answer.second[name]) for name, w in weights.items())
     if abs(gap) < _LEVEL:
-        return Reply("tie", 0.5, found.rationale)
-    return Reply("first" if gap > 0 else "second", float(expit(gap)), found.rationale)
+        return Reply("tie", 0.5, answer.rationale)
+    return Reply("first" if gap > 0 else "second", float(expit(gap)), answer.rationale)
 
 
 def letters(text: str) -> Reply:
-    """A verdict by the log-probabilities of the letters, as `local` writes them: {"A": -0.2, ...}.
+    """A label by the log-probabilities of the letters, as backends/local.py writes them: {"A": -0.2, ...}.
 
     p = P(first) + (P(tie) + P(both bad)) / 2, among the letters alone.
 
@@ -104,8 +104,8 @@ def letters(text: str) -> Reply:
     top = max(log_p.values())
     p = {word: math.exp(value - top) for word, value in log_p.items()}
     total = math.fsum(p.values())
-    said: Any = max(log_p, key=lambda word: log_p[word])
-    return Reply(said, (p["first"] + (p["tie"] + p["both_bad"]) / 2) / total, "")
+    likeliest: Any = max(log_p, key=lambda word: log_p[word])
+    return Reply(likeliest, (p["first"] + (p["tie"] + p["both_bad"]) / 2) / total, "")
 
 
 def _checked(form: type[Form], text: str) -> Form:
@@ -118,31 +118,31 @@ def _checked(form: type[Form], text: str) -> Form:
 
 def _content(text: str, keys: set[str]) -> dict[str, Any]:
     """The one JSON object of an answer: all of it, in a fence, or the only such object in the text."""
-    spoken = _THOUGHT.sub("", text).strip()
-    for candidate in (spoken, *_FENCED.findall(spoken)):
+    answer = _THOUGHT.sub("", text).strip()
+    for candidate in (answer, *_FENCED.findall(answer)):
         try:
-            found = json.loads(candidate)
+            value = json.loads(candidate)
         except (ValueError, RecursionError):
             continue
-        if isinstance(found, dict):
-            return found
-    inside = [found for found in _objects(spoken) if keys <= found.keys()]
+        if isinstance(value, dict):
+            return value
+    inside = [value for value in _objects(answer) if keys <= value.keys()]
     if len(inside) == 1:
         return inside[0]
     raise Unreadable("it holds several verdicts" if inside else "it is not one complete JSON object")
 
 
 def _objects(text: str) -> list[dict[str, Any]]:
-    found, at = [], text.find("{")
+    objects, at = [], text.find("{")
     decoder = json.JSONDecoder()
     while at >= 0:
         try:
             value, end = decoder.raw_decode(text, at)
         except RecursionError:
-            break  # deeper than any verdict
+            break  # deeper than any label
         except ValueError:
             end = at + 1
         else:
-            found.append(value)
+            objects.append(value)
         at = text.find("{", end)
-    return found
+    return objects

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 _LONGEST_PAUSE = 120.0  # seconds; the openai client does not wait longer either
 
 
-class Gate:
+class Limit:
     """Additive increase, multiplicative decrease (Chiu and Jain 1989) of the calls under way.
 
     Args:
         most: calls under way at most.
+        clock: seconds that never run backwards.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, clock: Callable[[], float]) -> None:
         self._most = most
+        self._clock = clock
         self._limit = float(most)
         self._under_way = 0
         self._changed = asyncio.Condition()
@@ -32,14 +33,14 @@ class Gate:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[float]:
-        """Wait for a turn; gives the moment at which it came (`time.monotonic`)."""
+        """Wait for a turn; gives the moment at which it came, by the clock."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._under_way < self.limit)
             self._under_way += 1
         try:
-            while (pause := self._shut_until - time.monotonic()) > 0:
+            while (pause := self._shut_until - self._clock()) > 0:
                 await asyncio.sleep(pause)
-            yield time.monotonic()
+            yield self._clock()
         finally:
             self._under_way -= 1
             async with self._changed:
@@ -52,7 +53,7 @@ class Gate:
             began: what `turn` gave.
             pause: seconds for which the server wants to be left alone.
         """
-        now = time.monotonic()
+        now = self._clock()
         self._shut_until = max(self._shut_until, now + min(pause, _LONGEST_PAUSE))
         if began >= self._cut_at:
             self._limit = max(1.0, self._limit / 2)
