@@ -87,7 +87,7 @@ def ledger_stats() -> None:
     )
 
 
-_COUNTED = ("verdicts", "tied", "both_bad", "abstained", "calls", "tokens_in", "tokens_out", "price")
+_COUNTED = ("labels", "tied", "both_bad", "abstained", "calls", "tokens_in", "tokens_out", "price")
 
 
 @ledger_app.command("export")

@@ -63,6 +63,7 @@ def check(root: Path) -> Params:
     """
     from realign.config import params_file
     from realign.data import sources
+    from realign.labelers import registry as labelers
     from realign.selection import refuse, registry
     from realign.store.artifacts import ARTIFACTS
     from realign.training import objective
@@ -76,6 +77,7 @@ def check(root: Path) -> Params:
         params.rewards,
     )
     sources.check(params)
+    labelers.refuse(params)
     objective.check(params.train)
     if not (root / params.prepare.path).exists():
         raise UserError(

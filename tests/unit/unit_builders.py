@@ -209,5 +209,6 @@ def vote(pair: str, who: str, winner: str = "a", **parts: Any) -> dict[str, Any]
     """A row of the ledger table that a person gave."""
     person = {"kind": "human", "labeler": "human", "annotator": who, "consistent": None, "calls": 0,
               "tokens_in": 0, "tokens_out": 0, "price": 0.0, "answer_ab": None, "answer_ba": None,
-              "label_ab": None, "label_ba": None, "p_a": {"a": 1.0, "b": 0.0}.get(winner, 0.5), "confidence": 3}  # fmt: skip
+              "label_ab": None, "label_ba": None, "p_a": {"a": 1.0, "b": 0.0}.get(winner, 0.5),
+              "confidence": 3}  # fmt: skip
     return label_row(pair, winner, **(person | parts))

@@ -5,6 +5,7 @@ from unit_builders import ROOT, raw_params
 
 from realign.config import params, params_file
 from realign.errors import UserError
+from realign.labelers import registry as labelers
 from realign.store.artifacts import ARTIFACTS
 
 NAMED = {"name": "owner/name", "revision": "0123456789abcdef0123456789abcdef01234567"}
@@ -26,7 +27,9 @@ def edited(changes):
 def problems(raw):
     """The lines of the one message; the first line counts them."""
     with pytest.raises(UserError) as refusal:
-        params_file.check(raw)
+        labelers.refuse(
+            params_file.check(raw)
+        )  # what a labeler refuses comes after what no labeler is asked about
     head, *lines = str(refusal.value).splitlines()
     assert head == f"params.yaml cannot be used ({len(lines)} problem(s)):"
     return [line.removeprefix("  - ") for line in lines]

@@ -281,11 +281,11 @@ def test_the_page_says_how_the_labels_came_about(no_charts):
         "by": {"a judge": 3, "human (majority)": 1},
         "known_pairs": {"pairs": 40, **figures, "length": {"bias": None}, "calibration": calibration},
         "judge": {"consistency": measured(0.75), "position_bias": None, "calls": 82, "tokens_in": 900, "tokens_out": 100,
-                  "money": 0.25, "verdicts": {"abstained": 2, "over_budget": 7}},
+                  "money": 0.25, "labels": {"abstain": 2, "over_budget": 7}},
         "cascade": {"pairs": 20, "doubtful": 4, "audited": 3, "not_looked_at": 13, "saved": 0.65,
                     "error_of_rest": measured(0.125)},
         "people": {"votes": 9, "annotators": 2, "consensus": "dawid_skene", "alpha": None},
-        "quality_head": {"agreement_with_unseen_answers": measured(0.625)},
+        "quality_head": {"agreement_with_unseen_labels": measured(0.625)},
     }  # fmt: skip
     text = " ".join(page(labeling=labeling).split())
     for words in ("gave the same label in 75.0 % [", "82 calls, 1000 tokens and 0.25 in money", "7 pairs were over",

@@ -1,4 +1,4 @@
-"""The ledger: a verdict is kept once, by what it depends on; batches merge whatever their order."""
+"""The ledger: a label is kept once, by what it depends on; batches merge whatever their order."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ LATER = "2020-01-02T00:00:00.000000+00:00"
 
 def answer(pair, shown="ab", text="first", **parts):
     given = {"calls": 1, "tokens_in": 50, "tokens_out": 5, "seconds": 0.2, "given_at": LATER}
-    return Answer(pair, "f" * 20, shown, text, **(given | parts))
+    return Answer(pair, "f" * 20, shown, text, "a", 0.9, "", **(given | parts))
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_the_key_depends_on_every_part():
     assert label_id("p", "f") == label_id("p", "f", "", 0)
 
 
-def test_verdicts_come_back_as_they_were(ledger):
+def test_labels_come_back_as_they_were(ledger):
     rows = label_rows(
         label_row("p1"), label_row("p2", "tie", consistent=False), vote("p3", "ann", "both_bad")
     )
@@ -46,11 +46,11 @@ def test_verdicts_come_back_as_they_were(ledger):
     for column in schemas.LEDGER.names:
         same = (back[column] == expected[column]) | (back[column].isna() & expected[column].isna())
         assert same.fillna(False).all(), column
-    assert list(ledger.label_rows("f" * 20, ["p2", "p9"])["pair_id"]) == ["p2"]
-    assert ledger.label_rows("other", ["p1"]).empty
+    assert list(ledger.labels("f" * 20, ["p2", "p9"])["pair_id"]) == ["p2"]
+    assert ledger.labels("other", ["p1"]).empty
 
 
-def test_a_verdict_is_kept_once_and_the_first_given_holds(ledger):
+def test_a_label_is_kept_once_and_the_first_given_holds(ledger):
     late = label_rows(label_row("p", "b", given_at=LATER))
     early = label_rows(label_row("p", "a"))
     assert ledger.put(late) == 1
@@ -61,9 +61,9 @@ def test_a_verdict_is_kept_once_and_the_first_given_holds(ledger):
 
 
 def test_an_answer_keeps_its_first_text(ledger):
-    ledger.put_answer(answer("p"))
-    ledger.put_answer(answer("p", text="second"))
-    ledger.put_answer(answer("p", "ba"))
+    ledger.put_answers([answer("p")])
+    ledger.put_answers([answer("p", text="second")])
+    ledger.put_answers([answer("p", "ba")])
     found = ledger.answers("f" * 20, ["p", "q"])
     assert set(found) == {("p", "ab"), ("p", "ba")}
     assert found["p", "ab"] == answer("p")
@@ -72,16 +72,16 @@ def test_an_answer_keeps_its_first_text(ledger):
 
 def test_many_pairs_are_found_in_chunks(ledger):
     ledger.put(label_rows(*(label_row(f"p{n}") for n in range(1203))))
-    assert len(ledger.label_rows("f" * 20, [f"p{n}" for n in range(2000)])) == 1203
+    assert len(ledger.labels("f" * 20, [f"p{n}" for n in range(2000)])) == 1203
 
 
-def test_what_put_answer_stored_outlives_sigkill(tmp_path):
+def test_what_put_answers_stored_outlives_sigkill(tmp_path):
     code = f"""
         import os, signal
         from pathlib import Path
-        from realign.ledger.store import Answer, Ledger
+        from realign.store.ledger import Answer, Ledger
         ledger = Ledger(Path({str(tmp_path / "l.sqlite")!r}))
-        ledger.put_answer(Answer("p", "f", "ab", "said", 1, 2, 3, 0.1, "now"))
+        ledger.put_answers([Answer("p", "f", "ab", "said", "a", 0.9, "", 1, 2, 3, 0.1, "now")])
         os.kill(os.getpid(), signal.SIGKILL)
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False)
@@ -142,7 +142,7 @@ def test_verify_names_every_fault(tmp_path):
         "renamed.parquet",
         "does not fit p_a 0.8",
         "'maybe' is none of",
-        "verdict x: the key",
+        "label x: the key",
         "broken",
     ):
         assert words in problems
@@ -154,12 +154,12 @@ def test_stats_count_by_labeler():
     rows = label_rows(label_row("p1"), label_row("p2", "tie"), label_row("p3", "abstain"), vote("p1", "ann"))
     found = batches.stats(rows).set_index(["labeler", "annotator"])
     judge = found.loc[("a judge", "")]
-    assert (judge["verdicts"], judge["tied"], judge["abstained"], judge["calls"]) == (3, 1, 1, 6)
+    assert (judge["labels"], judge["tied"], judge["abstained"], judge["calls"]) == (3, 1, 1, 6)
     assert judge["price"] == pytest.approx(0.75)
-    assert found.loc[("human", "ann"), "verdicts"] == 1
+    assert found.loc[("human", "ann"), "labels"] == 1
 
 
-def test_an_empty_folder_has_no_verdicts(tmp_path):
+def test_an_empty_folder_has_no_labels(tmp_path):
     assert batches.read(tmp_path).empty
     assert batches.verify(tmp_path) == []
     assert batches.write(batches.empty(), tmp_path) is None
