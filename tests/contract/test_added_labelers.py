@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -12,8 +11,6 @@ import realign.labelers.llm_judge.backends as backends
 from realign.errors import UserError
 from realign.labelers import registry
 from realign.labelers.llm_judge import backend
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from judge_builders import label, pairs, request
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from realign.store import schemas
+from realign.store.labels import SIDES
 
 
 def with_texts(pairs: pd.DataFrame, prompts: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame:
@@ -28,7 +29,7 @@ def as_preferences(labels: pd.DataFrame, texts: pd.DataFrame, responses: pd.Data
         texts: the same pairs with texts (with_texts).
         responses: the responses table.
     """
-    rows = labels[labels["winner"].isin(["a", "b"])]
+    rows = labels[labels["winner"].isin(SIDES)]
     rows = rows.merge(texts[["pair_id", "text_a", "text_b", "messages"]], on="pair_id")
     a_wins = (rows["winner"] == "a").to_numpy()
     chosen = np.where(a_wins, rows["response_a"], rows["response_b"])

@@ -15,6 +15,7 @@ import pandas as pd
 from realign.data.text_features import TEXT_FEATURES, words
 from realign.evaluation.intervals import Resampling, mean
 from realign.store import ids
+from realign.store.labels import SIDES
 
 
 def _overlap(text: str, prompt: str) -> float:
@@ -64,7 +65,7 @@ def audit(
         "strategy": {str(name): part for name, part in rows.groupby("strategy")},
         "labeler": {str(name): part for name, part in once.groupby("labeler")},
     }
-    if once["gold"].isin(["a", "b"]).any():
+    if once["gold"].isin(SIDES).any():
         groups["labeler"]["the gold verdict"] = once.assign(winner=once["gold"])
     return {
         kind: {name: _taus(part, more.loc[part.index], how) for name, part in parts.items()}
@@ -84,7 +85,7 @@ def _values(
 
 
 def _taus(rows: pd.DataFrame, more: pd.DataFrame, how: Resampling) -> dict[str, Any]:
-    decided = rows["winner"].isin(["a", "b"]).to_numpy()
+    decided = rows["winner"].isin(SIDES).to_numpy()
     toward = np.where(rows["winner"] == "a", 1.0, -1.0)[decided]
     units = rows["prompt_id"].to_numpy()[decided]
     found = {name: mean(more[name].to_numpy()[decided] * toward, how, units) for name in more.columns}

@@ -21,8 +21,7 @@ import numpy as np
 import pandas as pd
 
 from realign.evaluation.intervals import Figure, Resampling, ratio
-
-SIDES, UNDECIDED = ("a", "b"), ("tie", "both_bad")
+from realign.store.labels import SIDES, TIES
 
 Json = dict[str, Any]
 Ratio = tuple[np.ndarray, np.ndarray]
@@ -222,7 +221,7 @@ def score_gap(rows: pd.DataFrame) -> Ratio:
 )  # fmt: skip
 def ties(rows: pd.DataFrame) -> Ratio:
     """Ties of all labels."""
-    return _mean(np.isin(rows["winner"].to_numpy(dtype=object), UNDECIDED))
+    return _mean(np.isin(rows["winner"].to_numpy(dtype=object), TIES))
 
 
 @figure(

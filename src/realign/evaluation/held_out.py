@@ -13,6 +13,7 @@ from realign.models.logprobs import log_ratios
 from realign.models.sampling import Sampled, SamplingRow, sample
 from realign.progress import progress
 from realign.store import ids
+from realign.store.labels import SIDES
 from realign.store.work import require_rows
 
 # The keys of params.yaml's section generate that answers to held-out prompts depend on.
@@ -34,7 +35,7 @@ def better_side(labels: pd.DataFrame) -> pd.DataFrame:
         UserError: no pair has a better side.
     """
     side = labels["gold"].where(labels["gold"].notna(), labels["winner"])
-    pairs = labels.assign(side=side)[side.isin(["a", "b"])]
+    pairs = labels.assign(side=side)[side.isin(SIDES)]
     a_better = pairs["side"] == "a"
     require_rows(pairs, "held-out pairs with a better side", "raise prepare.eval_share, or give more prompts")
     return pairs.assign(

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from realign.evaluation.calibration import calibration
-from realign.evaluation.figures import SIDES, UNDECIDED, as_json, decided, terms
+from realign.evaluation.figures import as_json, decided, terms
 from realign.evaluation.intervals import Figure, Resampling, mean, proportion, rate
+from realign.store.labels import OUTCOMES, SIDES
 
 
 def figures(
@@ -77,7 +78,7 @@ def figures(
 
 def consistency(first_ab: np.ndarray, first_ba: np.ndarray, how: Resampling) -> Figure | None:
     """Share of pairs that get the same label in both orders, among those with a label in both."""
-    both = np.isin(first_ab, SIDES + UNDECIDED) & np.isin(first_ba, SIDES + UNDECIDED)
+    both = np.isin(first_ab, OUTCOMES) & np.isin(first_ba, OUTCOMES)
     return _share((first_ab == first_ba)[both], how)
 
 

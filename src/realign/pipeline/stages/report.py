@@ -11,6 +11,7 @@ from realign.config.params import Report
 from realign.evaluation.figures import FIGURES
 from realign.report import charts, page
 from realign.store import ids
+from realign.store.labels import SIDES
 from realign.store.work import Work
 
 _COUNTED = ("prepare", "generate", "select", "validate", "label")
@@ -150,9 +151,7 @@ def _quarantined(inputs: Inputs) -> list[dict[str, Any]]:
 def _pairs(inputs: Inputs, count: int) -> list[dict[str, Any]]:
     gold = inputs.labels[inputs.labels["purpose"] == "train"][["pair_id", "winner", "gold"]]
     rows = inputs.preferences.merge(gold, on="pair_id")
-    rows = rows.assign(
-        wrong=rows["gold"].isin(["a", "b"]) & (rows["gold"] != rows["winner"]), prompt=_last(rows)
-    )
+    rows = rows.assign(wrong=rows["gold"].isin(SIDES) & (rows["gold"] != rows["winner"]), prompt=_last(rows))
     doubt = (rows["p_chosen"] - 0.5).abs()
     order = rows.assign(doubt=doubt).sort_values(["doubt", "pair_id"], kind="stable")
     half = max(1, count // 2)
