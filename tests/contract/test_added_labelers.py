@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 
 import pytest
+from judge_builders import label, pairs, request
 
 import realign.labelers
 import realign.labelers.llm_judge.backends as backends
 from realign.errors import UserError
 from realign.labelers import registry
 from realign.labelers.llm_judge import backend
-
-from judge_builders import label, pairs, request
 
 LABELER = '''
 """shortest: the shorter response is better."""
