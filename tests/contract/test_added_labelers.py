@@ -1,8 +1,10 @@
-"""A labeler is one file, a judge's backend is one file: each dropped in here, found by its name and used."""
+"""A labeler is one file, a judge's backend is one file: CONTRIBUTING.md's are dropped in, found by name and used."""
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
 from judge_builders import label, pairs, request
@@ -13,57 +15,14 @@ from realign.errors import UserError
 from realign.labelers import registry
 from realign.labelers.llm_judge import backend
 
-LABELER = '''
-"""shortest: the shorter response is better."""
-
-import numpy as np
-
-from realign.labelers.base import Labeler, LabelRequest, Labels
+CONTRIBUTING = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
 
 
-def label(request: LabelRequest) -> Labels:
-    """The response with fewer characters."""
-    a, b = (request.pairs[side].str.len().to_numpy() for side in ("text_a", "text_b"))
-    return Labels(np.where(a < b, "a", "b"), np.where(a < b, 1.0, 0.0), "shortest")
-
-
-def problems(params):
-    """It cannot be held to an accuracy."""
-    return ["label.min_judge_accuracy: shortest"] if params.label.min_judge_accuracy else []
-
-
-LABELER = Labeler(label, problems)
-'''
-
-BACKEND = '''
-"""echo: a judge that always prefers the response that holds an answer."""
-
-import json
-
-from realign.labelers.llm_judge.backend import Backend, Completion
-from realign.labelers.llm_judge.form import json_form
-
-
-class Echo:
-    batch, at_once = 3, 2
-
-    def __init__(self, judge, form, host):
-        self.sold = 0
-
-    async def ask(self, calls):
-        completions = []
-        for call in calls:
-            first = call.chat[0]["content"].partition("first response")[2].partition("second response")[0]
-            word = "first" if "The answer is" in first else "second"
-            completions.append(Completion(json.dumps({"winner": word, "confidence": 0.75}), 7, 3))
-        return completions
-
-    async def close(self):
-        pass
-
-
-BACKEND = Backend(Echo, lambda judge: json_form(judge.attributes), lambda judge: [], priced=False)
-'''
+def example(path):
+    """The worked example that CONTRIBUTING.md gives of a file."""
+    found = re.search(rf"`{re.escape(path)}`:\n\n```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
+    assert found, path
+    return found[1]
 
 
 @pytest.fixture
@@ -81,7 +40,7 @@ def drop(tmp_path, monkeypatch):
 def test_a_labeler_is_one_file(drop, tmp_path):
     with pytest.raises(UserError):
         registry.find("shortest")
-    drop(realign.labelers, "shortest", LABELER)
+    drop(realign.labelers, "shortest", example("src/realign/labelers/shortest.py"))
     assert "shortest" in registry.labelers()
     table = pairs(6)
     labels = registry.find("shortest").label(request(tmp_path, table, label(None)))
@@ -93,7 +52,7 @@ def test_a_backend_is_one_file(drop, tmp_path):
     with pytest.raises(UserError) as told:
         backend.find("echo")
     assert told.value.code == "judge.unknown_backend"
-    drop(backends, "echo", BACKEND)
+    drop(backends, "echo", example("src/realign/labelers/llm_judge/backends/echo.py"))
     table = pairs(5)
     wanted = request(tmp_path, table, label(None, backend="echo"))
     labels = registry.find("llm_judge").label(wanted)
