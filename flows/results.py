@@ -49,5 +49,5 @@ def show(root: Path) -> None:
         for row in rows(metrics)
     ]  # fmt: skip
     output.show(f"Held-out results, trained on the pairs that {params.strategy} picked", columns, cells)
-    output.say(f"labels: {metrics['labeler']}; judge: {metrics['judge']['kind']}")
+    output.say(f"labels: {metrics['labeler']}; scorer: {metrics['scorer']['kind']}")
     output.say(f"report: {root / REPORT}")

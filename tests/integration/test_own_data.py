@@ -67,9 +67,9 @@ def test_scored_responses_by_realign_run(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-3000:]
     assert stages_run(done.stdout) == list(STAGES)
     metrics = json.loads((project.root / "reports/metrics.json").read_text())
-    assert metrics["judge"]["kind"].startswith("score_head")
+    assert metrics["scorer"]["kind"].startswith("score_head")
     assert 0 <= metrics["strategies"]["easy"]["label_error"]["value"] <= 0.5
-    assert metrics["judge"]["held_out_accuracy"]["n"] > 5
+    assert metrics["scorer"]["held_out_accuracy"]["n"] > 5
 
 
 def test_transcripts_by_make_repro(tmp_path: Path) -> None:

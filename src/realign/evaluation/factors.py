@@ -13,14 +13,15 @@ import numpy as np
 import pandas as pd
 
 from realign.data.text_features import TEXT_FEATURES, words
+from realign.evaluation.figures import as_json
 from realign.evaluation.intervals import Resampling, mean
 from realign.store import ids
 from realign.store.labels import SIDES
 
 
 def _overlap(text: str, prompt: str) -> float:
-    asked = set(words(prompt))
-    return len(asked & set(words(text))) / len(asked) if asked else 0.0
+    known = set(words(prompt))
+    return len(known & set(words(text))) / len(known) if known else 0.0
 
 
 def _alone(count: Callable[[str], float]) -> Callable[[str, str], float]:
@@ -38,7 +39,7 @@ FACTORS: Mapping[str, Callable[[str, str], float]] = {
 def audit(
     labels: pd.DataFrame, pairs: pd.DataFrame, responses: pd.DataFrame, prompts: pd.DataFrame, how: Resampling
 ) -> dict[str, Any]:
-    """tau of every factor with its interval over prompts, by strategy, by labeler and by the gold verdict.
+    """tau of every factor with its interval over prompts, by strategy, by labeler and by the gold label.
 
     Args:
         labels: the labels table; held-out pairs are left out.
@@ -50,11 +51,12 @@ def audit(
     sides = pairs[["pair_id", "response_a", "response_b"]].drop_duplicates("pair_id")
     rows = labels[labels["purpose"] != "holdout"].merge(sides, on="pair_id")
     texts = responses.set_index("response_id")["text"]
-    asked = prompts.set_index("prompt_id")["messages"].map(lambda m: ids.load_messages(m)[-1]["content"])
+    questions = prompts.set_index("prompt_id")["messages"].map(lambda m: ids.load_messages(m)[-1]["content"])
     more = pd.DataFrame(
         {
             name: np.sign(
-                _values(rows, "response_a", texts, asked, f) - _values(rows, "response_b", texts, asked, f)
+                _values(rows, "response_a", texts, questions, f)
+                - _values(rows, "response_b", texts, questions, f)
             )
             for name, f in FACTORS.items()
         },
@@ -66,7 +68,7 @@ def audit(
         "labeler": {str(name): part for name, part in once.groupby("labeler")},
     }
     if once["gold"].isin(SIDES).any():
-        groups["labeler"]["the gold verdict"] = once.assign(winner=once["gold"])
+        groups["labeler"]["the gold label"] = once.assign(winner=once["gold"])
     return {
         kind: {name: _taus(part, more.loc[part.index], how) for name, part in parts.items()}
         for kind, parts in groups.items()
@@ -77,10 +79,10 @@ def _values(
     rows: pd.DataFrame,
     side: str,
     texts: pd.Series[str],
-    asked: pd.Series[str],
+    questions: pd.Series[str],
     factor: Callable[[str, str], float],
 ) -> np.ndarray:
-    pairs = zip(texts.loc[rows[side]], asked.loc[rows["prompt_id"]], strict=True)
+    pairs = zip(texts.loc[rows[side]], questions.loc[rows["prompt_id"]], strict=True)
     return np.array([factor(text, prompt) for text, prompt in pairs], dtype=float)
 
 
@@ -88,5 +90,5 @@ def _taus(rows: pd.DataFrame, more: pd.DataFrame, how: Resampling) -> dict[str, 
     decided = rows["winner"].isin(SIDES).to_numpy()
     toward = np.where(rows["winner"] == "a", 1.0, -1.0)[decided]
     units = rows["prompt_id"].to_numpy()[decided]
-    found = {name: mean(more[name].to_numpy()[decided] * toward, how, units) for name in more.columns}
-    return {name: figure.as_json() if figure else None for name, figure in found.items()}
+    taus = {name: mean(more[name].to_numpy()[decided] * toward, how, units) for name in more.columns}
+    return as_json(taus)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from realign.config.params import Generate
+from realign.evaluation.scorer import Scorer
 from realign.models.chat import completion_tokens, prompt_tokens
 from realign.models.logprobs import log_ratios
 from realign.models.sampling import Sampled, SamplingRow, sample
@@ -79,6 +80,15 @@ def answers(
         bar.update(len(batch))
     bar.close()
     return [sampled[at] for at in range(len(todo))]
+
+
+def scored(rows: pd.DataFrame, sampled: list[Sampled], scorer: Scorer, who: str) -> pd.DataFrame:
+    """`occasions` with the answers of `who`, base or policy: columns WHO_text, WHO_tokens and WHO_quality."""
+    answers = pd.DataFrame(
+        [(s.text, s.tokens) for s in sampled], columns=["text", "tokens"], index=rows.index
+    )
+    rows = rows.join(answers.add_prefix(f"{who}_"))
+    return rows.assign(**{f"{who}_quality": scorer.quality(rows, f"{who}_text")})
 
 
 def wins(gap: np.ndarray) -> np.ndarray:

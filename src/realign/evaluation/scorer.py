@@ -1,9 +1,10 @@
-"""The judge of new texts: a quality for any response, whoever wrote it."""
+"""The scorer of held-out answers: a quality for any response, whoever wrote it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,20 +13,19 @@ from realign.config.params import Embed, Model
 from realign.data.simulation.qualities import qualities
 from realign.evaluation.intervals import Figure, Resampling, rate
 from realign.models import score_head
+from realign.models.embedders.texts import text_vectors
 from realign.models.rewards import rewards
 from realign.store.work import Work, require_rows
 
-Vectors = Callable[[Sequence[str]], np.ndarray]
-
 
 @dataclass(frozen=True)
-class Judge:
-    """Who measures.
+class Scorer:
+    """Who scores held-out answers.
 
     Attributes:
         quality: from prompt rows (columns messages, rule) and the name of a text column to qualities.
         kind: in words.
-        head: the fitted head, where the judge is one.
+        head: the fitted reward head, where the scorer is one.
     """
 
     quality: Callable[[pd.DataFrame, str], np.ndarray]
@@ -33,7 +33,7 @@ class Judge:
     head: score_head.ScoreHead | None = None
 
     def accuracy(self, pairs: pd.DataFrame, embeddings: pd.DataFrame, how: Resampling) -> Figure | None:
-        """How often a head agrees with the held-out pairs' better side: a judge must be known too.
+        """How often a reward head agrees with the held-out pairs' better side, since a scorer may be wrong too.
 
         Args:
             pairs: columns better, worse: response ids.
@@ -41,7 +41,7 @@ class Judge:
             how: resampling.
 
         Returns:
-            None where the judge is no head.
+            None where the scorer is no reward head.
         """
         if self.head is None:
             return None
@@ -53,7 +53,7 @@ class Judge:
         return rate((better > worse).astype(float), how)
 
 
-def judge(
+def scorer(
     kind: str,
     embed: Embed,
     reward_model: Model,
@@ -62,36 +62,37 @@ def judge(
     prompts: pd.DataFrame,
     scores: pd.DataFrame,
     embeddings: pd.DataFrame,
-    vectors: Vectors,
+    base: Path,
     work: Work,
-) -> Judge:
-    """The judge that evaluate.scorer names.
+) -> Scorer:
+    """The scorer that evaluate.scorer names.
 
     Args:
         kind: rule, score_head or reward_model.
         embed: the embed section.
         reward_model: which one, for a reward model.
-        annotator: whose scores teach a head.
-        prompts: the prompts table; a head learns from train prompts alone.
+        annotator: whose scores a reward head is fitted to.
+        prompts: the prompts table; a reward head is fitted to train prompts alone.
         scores: the scores table.
         embeddings: the embeddings table.
-        vectors: of any texts, (n,) -> (n, d).
+        base: the base policy's folder, for vectors of new texts.
         work: keeps rewards that are known.
 
     Raises:
-        UserError: there are no scores that a head could learn from.
+        UserError: there are no scores that a reward head could be fitted to.
     """
     if kind == "rule":
-        return Judge(qualities, "rule")
+        return Scorer(qualities, "rule")
     if kind == "reward_model":
-        return Judge(
+        return Scorer(
             lambda rows, column: rewards(
                 reward_model, rows["messages"].tolist(), rows[column].tolist(), work
             ),
             f"reward_model: {reward_model.name}@{reward_model.revision}",
         )
+    vectors = text_vectors(base, embed, {})
     head = _fit(prompts, scores, embeddings, annotator)
-    return Judge(
+    return Scorer(
         lambda rows, column: head.quality(vectors(rows[column].tolist())),
         f"score_head: ridge on {embed.method}, alpha {head.alpha:g}, from scores by {annotator}",
         head,

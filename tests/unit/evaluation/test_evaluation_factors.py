@@ -77,7 +77,7 @@ def test_tau_says_how_far_the_winner_has_more_of_it():
     assert easy["hedges"]["n"] == 20 and easy["list items"]["value"] == 0.0
     assert easy["hedges"]["low"] < 0.5 < easy["hedges"]["high"]
     assert found["labeler"]["judge"] == easy
-    assert found["labeler"]["the gold verdict"]["words"]["value"] == 1.0
+    assert found["labeler"]["the gold label"]["words"]["value"] == 1.0
 
 
 def test_without_a_gold_verdict_there_is_none_and_held_out_pairs_do_not_count():

@@ -22,7 +22,7 @@ METRICS = {
         for name in ("win_rate", "pair_accuracy", "reward_margin", "kl_nats_per_response", "length_ratio")
     },
     "strategies": {"easy": {"label_error": figure(0.25)}, "hard": {"label_error": None}},
-    "judge": {"kind": "rule"},
+    "scorer": {"kind": "rule"},
     "labeler": "test",
     "confidence": 0.9,
 }
@@ -58,7 +58,7 @@ def test_the_table_names_confidence_labeler_and_report(tmp_path, monkeypatch):
     assert "90 % interval" in shown
     assert "0.400 to 0.600" in shown
     assert "not known" in shown
-    assert "labels: test; judge: rule" in shown
+    assert "labels: test; scorer: rule" in shown
     assert str(tmp_path / "reports" / "report.html") in shown.replace("\n", "")
 
 

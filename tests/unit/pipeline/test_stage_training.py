@@ -214,7 +214,7 @@ def test_evaluation_measures_the_policy_against_its_base(adapter, tiny_folder, t
     wins = found.judgements
     expected = np.sign(wins["policy_quality"] - wins["base_quality"]) / 2 + 0.5
     assert (wins["win"] == expected).all()
-    assert found.metrics["judge"] == {"kind": "rule", "held_out_accuracy": None}
+    assert found.metrics["scorer"] == {"kind": "rule", "held_out_accuracy": None}
 
 
 def test_margins_and_kl_are_those_of_the_definitions(adapter, tiny_folder, tmp_path):
@@ -261,7 +261,7 @@ def test_a_score_head_judges_and_is_itself_measured(adapter, tiny_folder, tmp_pa
     tables = world(train=6, held_out=4)
     tables.embeddings = run_stage("embed", tables, tmp_path, EMBED, base=tiny_folder).embeddings
     found = evaluated(tables, tiny_folder, adapter, tmp_path, scorer="score_head", labeler="scores")
-    judge = found.metrics["judge"]
+    judge = found.metrics["scorer"]
     assert judge["kind"].startswith("score_head: ridge on hidden_state, alpha ")
     assert judge["kind"].endswith("from scores by score")
     assert judge["held_out_accuracy"]["n"] == 4

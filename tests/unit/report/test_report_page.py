@@ -110,7 +110,7 @@ def inputs(text="plain", **changes):
                 "ece": 0.1, "ece_scaled": None, "temperature": 2.0,
                 "curve": [{"from": 0.5, "to": 0.6, "p": 0.55, "accuracy": measured()}],
             },
-            "judge": {"kind": "rule", "held_out_accuracy": measured(0.7)},
+            "scorer": {"kind": "rule", "held_out_accuracy": measured(0.7)},
             "labeler": text,
             "beta": 0.1,
             "confidence": 0.95,
@@ -235,7 +235,7 @@ def test_figures_that_are_not_known_are_said_so(no_charts):
         | {
             "model": dict.fromkeys(metrics["model"]),
             "strategies": strategies,
-            "judge": {"kind": "rule", "held_out_accuracy": None},
+            "scorer": {"kind": "rule", "held_out_accuracy": None},
         }
     )
     assert text.count("not known") >= 13 + 3 + len(report.FIGURES)

@@ -13,8 +13,7 @@ import pandas as pd
 from realign.config.params import Arm, Embed, Evaluate, Generate, Model, Train
 from realign.data.pairs import as_preferences, with_texts
 from realign.evaluation import held_out
-from realign.evaluation.scorer import judge
-from realign.models.embedders.texts import text_vectors
+from realign.evaluation.scorer import scorer
 from realign.quality import frames, gate, suites
 from realign.store import ids, schemas
 from realign.store.work import Work, require_rows
@@ -40,7 +39,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """What an arm is told."""
+    """The parameters that an arm reads."""
 
     seed: int
     generate: Generate = field(metadata={"only": held_out.SAMPLING})
@@ -67,7 +66,7 @@ def run(inputs: Inputs, settings: Settings, work: Work, item: Arm) -> Outputs:
     what an arm is worth stands in its figures.
 
     Raises:
-        UserError: every purchase was a tie.
+        UserError: every label that the arm bought is a tie.
         ValidationFailed: the preferences gate refused the table.
     """
     from realign.models.adapter import RECORD
@@ -117,22 +116,13 @@ def _answers(
     """A row a held-out prompt: means over its samples, which are not independent of each other."""
     options = settings.generate
     rows = held_out.occasions(inputs.prompts, tokenizer, options, settings.samples)
-    said = held_out.answers(model, tokenizer, rows, options, settings.seed, "arm: answers")
-    texts, lengths = [s.text for s in said], [s.tokens for s in said]
-    kl = held_out.divergence(model, tokenizer, rows, said, record, options)
-    measure = judge(
-        settings.evaluate.scorer,
-        settings.embed,
-        settings.reward_model,
-        settings.annotator,
-        prompts=inputs.prompts,
-        scores=inputs.scores,
-        embeddings=inputs.embeddings,
-        vectors=text_vectors(inputs.base, settings.embed, {}),
-        work=work,
-    )
-    rows = rows.assign(policy_text=texts, policy_tokens=lengths, kl=kl)
-    rows = rows.assign(policy_quality=measure.quality(rows, "policy_text"))
+    policy = held_out.answers(model, tokenizer, rows, options, settings.seed, "arm: answers")
+    measure = scorer(
+        settings.evaluate.scorer, settings.embed, settings.reward_model, settings.annotator,
+        prompts=inputs.prompts, scores=inputs.scores, embeddings=inputs.embeddings, base=inputs.base, work=work,
+    )  # fmt: skip
+    kl = held_out.divergence(model, tokenizer, rows, policy, record, options)
+    rows = held_out.scored(rows.assign(kl=kl), policy, measure, "policy")
     base = inputs.base_answers.rename(columns={"tokens": "base_tokens", "quality": "base_quality"})
     columns = ["prompt_id", "sample", "base_tokens", "base_quality"]
     both = rows.merge(base[columns], on=["prompt_id", "sample"], validate="one_to_one")

@@ -17,9 +17,8 @@ from realign.evaluation.calibration import calibration
 from realign.evaluation.figures import with_intervals
 from realign.evaluation.intervals import Resampling
 from realign.evaluation.labels import error_by_similarity, strategies
-from realign.evaluation.scorer import Judge, judge
+from realign.evaluation.scorer import Scorer, scorer
 from realign.models.adapter import RECORD
-from realign.models.embedders.texts import text_vectors
 from realign.models.load import load_policy
 from realign.store import schemas
 from realign.store.work import Work
@@ -74,17 +73,10 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     margins = held_out.margins(
         model, tokenizer, pairs, inputs.prompts, inputs.responses, record, settings.generate
     )
-    measure = judge(
-        settings.evaluate.scorer,
-        settings.embed,
-        settings.reward_model,
-        settings.annotator,
-        prompts=inputs.prompts,
-        scores=inputs.scores,
-        embeddings=inputs.embeddings,
-        vectors=text_vectors(inputs.base, settings.embed, {}),
-        work=work,
-    )
+    measure = scorer(
+        settings.evaluate.scorer, settings.embed, settings.reward_model, settings.annotator,
+        prompts=inputs.prompts, scores=inputs.scores, embeddings=inputs.embeddings, base=inputs.base, work=work,
+    )  # fmt: skip
     accuracy = measure.accuracy(pairs, inputs.embeddings, how)
     judgements = _judgements(model, tokenizer, inputs, settings, record, measure)
     picked = pd.concat([inputs.validated_train, inputs.validated_measure])
@@ -94,7 +86,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         "by_similarity": error_by_similarity(inputs.labels, picked, how),
         "factors": factors.audit(inputs.labels, picked, inputs.responses, inputs.prompts, how),
         "calibration": _calibration(margins, settings.evaluate.confidence),
-        "judge": {"kind": measure.kind, "held_out_accuracy": accuracy.as_json() if accuracy else None},
+        "scorer": {"kind": measure.kind, "held_out_accuracy": accuracy.as_json() if accuracy else None},
         "labeler": str(inputs.labels["labeler"].iloc[0]),
         "beta": record["beta"],
         "confidence": settings.evaluate.confidence,
@@ -123,22 +115,14 @@ def _judgements(
     inputs: Inputs,
     settings: Settings,
     record: dict[str, Any],
-    measure: Judge,
+    measure: Scorer,
 ) -> pd.DataFrame:
     options, seed = settings.generate, settings.seed
     rows = held_out.occasions(inputs.prompts, tokenizer, options, settings.evaluate.samples)
     policy = held_out.answers(model, tokenizer, rows, options, seed, "evaluate: policy answers")
     with model.disable_adapter():
         base = held_out.answers(model, tokenizer, rows, options, seed, "evaluate: base answers")
-    rows = rows.assign(
-        base_text=[s.text for s in base],
-        policy_text=[s.text for s in policy],
-        base_tokens=[s.tokens for s in base],
-        policy_tokens=[s.tokens for s in policy],
-        kl=held_out.divergence(model, tokenizer, rows, policy, record, options),
-    )
-    rows = rows.assign(
-        base_quality=measure.quality(rows, "base_text"), policy_quality=measure.quality(rows, "policy_text")
-    )
+    kl = held_out.divergence(model, tokenizer, rows, policy, record, options)
+    rows = held_out.scored(held_out.scored(rows, base, measure, "base"), policy, measure, "policy")
     gap = (rows["policy_quality"] - rows["base_quality"]).to_numpy(dtype=float)
-    return rows.assign(win=held_out.wins(gap))
+    return rows.assign(kl=kl, win=held_out.wins(gap))

@@ -9,8 +9,7 @@ import pandas as pd
 
 from realign.config.params import Embed, Evaluate, Generate, Model
 from realign.evaluation import held_out
-from realign.evaluation.scorer import judge
-from realign.models.embedders.texts import text_vectors
+from realign.evaluation.scorer import scorer
 from realign.models.load import load_causal
 from realign.store import schemas
 from realign.store.work import Work
@@ -30,7 +29,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """What reference is told."""
+    """The parameters that reference reads."""
 
     seed: int
     generate: Generate = field(metadata={"only": held_out.SAMPLING})
@@ -57,18 +56,11 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     model, tokenizer = load_causal(inputs.base)
     options = settings.generate
     rows = held_out.occasions(inputs.prompts, tokenizer, options, settings.samples)
-    said = held_out.answers(model, tokenizer, rows, options, settings.seed, "reference: base answers")
-    measure = judge(
-        settings.evaluate.scorer,
-        settings.embed,
-        settings.reward_model,
-        settings.annotator,
-        prompts=inputs.prompts,
-        scores=inputs.scores,
-        embeddings=inputs.embeddings,
-        vectors=text_vectors(inputs.base, settings.embed, {}),
-        work=work,
-    )
-    lengths = [s.tokens for s in said]
-    rows = rows.assign(text=[s.text for s in said], tokens=lengths)
-    return Outputs(rows.assign(quality=measure.quality(rows, "text"))[schemas.BASE_ANSWERS.names])
+    base = held_out.answers(model, tokenizer, rows, options, settings.seed, "reference: base answers")
+    measure = scorer(
+        settings.evaluate.scorer, settings.embed, settings.reward_model, settings.annotator,
+        prompts=inputs.prompts, scores=inputs.scores, embeddings=inputs.embeddings, base=inputs.base, work=work,
+    )  # fmt: skip
+    columns = {"base_text": "text", "base_tokens": "tokens", "base_quality": "quality"}
+    answers = held_out.scored(rows, base, measure, "base").rename(columns=columns)
+    return Outputs(answers[schemas.BASE_ANSWERS.names])

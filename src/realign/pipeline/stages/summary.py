@@ -28,7 +28,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """What summary is told."""
+    """The parameters that summary reads."""
 
     seed: int
     evaluate: Evaluate = field(metadata={"only": ("resamples", "confidence")})
