@@ -76,7 +76,7 @@ def test_other_scores_are_another_fine_tuning(tmp_path):
         (tmp_path / "checkpoints").mkdir(exist_ok=True)
         seen = []
         work = Work(tmp_path, "base")
-        work.checkpoints = lambda name, seen=seen: seen.append(name) or _stop()
+        work.checkpoints = lambda name, *_, seen=seen: seen.append(name) or _stop()
         with pytest.raises(_Stopped):
             base.run(
                 inputs("base", tables, tmp_path, scores=scores),
