@@ -44,6 +44,11 @@ def settle(hub: bool = False) -> None:
             os.environ.setdefault(key, value)
 
 
+def hub_is_offline() -> bool:
+    """Whether nothing may be downloaded from the hub."""
+    return os.environ.get("HF_HUB_OFFLINE") == "1"
+
+
 def quiet_libraries() -> None:
     """Silence notices of libraries that a user can do nothing about."""
     warnings.filterwarnings("ignore", category=DeprecationWarning)

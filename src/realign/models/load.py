@@ -44,19 +44,32 @@ def pinned(model: Model, key: str) -> Path:
         UserError: unknown name, wrong revision, or weights that are not safetensors.
     """
     name, revision = str(model.name), str(model.revision)
-    if Path(name).is_dir():
-        folder = Path(name)
-        found = ids.folder_digest(folder)
-        if found != revision:
-            raise UserError(
-                f"{key}: the folder {name} has revision {found}, params.yaml says {revision!r}. If the folder is "
-                f"what you want, set {key}.revision={found}"
-            )
-    else:
-        folder = snapshot(name, revision, "model", key)
+    folder = (
+        _checked_folder(Path(name), revision, key)
+        if model.is_folder
+        else snapshot(name, revision, "model", key)
+    )
     if not list(folder.rglob("*.safetensors")):
         raise UserError(
             f"{key}: {name} has no .safetensors weights; other formats can run code and are not loaded"
+        )
+    return folder
+
+
+def _checked_folder(folder: Path, revision: str, key: str) -> Path:
+    """A folder whose content is what params.yaml says.
+
+    Raises:
+        UserError: it is not there, or holds something else; the message names its digest.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{key}: there is no folder {folder}", code="model.no_folder")
+    content = ids.folder_digest(folder)
+    if content != revision:
+        raise UserError(
+            f"{key}: the folder {folder} has revision {content}, params.yaml says {revision!r}. If the folder is "
+            f"what you want, set {key}.revision={content}",
+            code="model.other_revision",
         )
     return folder
 

@@ -43,7 +43,7 @@ def execute(name: str, root: Path, item: Item = ()) -> None:
     Raises:
         UserError: something a person can mend; nothing was written.
     """
-    started = time.time()
+    started = time.monotonic()
     stage = declared.module(name)
     everything = params_file.load(root / params_file.PARAMS_FILE)
     settings = declared.settings(name, everything)
@@ -55,7 +55,7 @@ def execute(name: str, root: Path, item: Item = ()) -> None:
     _check_tally(name, outputs)
     for key in declared.writes(name):
         _write(root, declared.artifact(key, name), getattr(outputs, key), item)
-    work.remember(time.time() - started)
+    work.remember(time.monotonic() - started)
 
 
 def main(argv: list[str] | None = None) -> int:

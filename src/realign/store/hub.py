@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
+from realign.config import environment
 from realign.errors import UserError
 
 _FILES = {
@@ -32,9 +32,12 @@ def snapshot(name: str, revision: str, kind: Literal["model", "dataset"], key: s
     try:
         return Path(snapshot_download(name, repo_type=kind, revision=revision, allow_patterns=_FILES[kind]))
     except HFValidationError:
-        raise UserError(f"{key}: {name!r} is neither a folder here nor a hub name (owner/name)") from None
+        raise UserError(
+            f"{key}: {name!r} is no hub name (owner/name); the name of a folder begins with ./, ../ or /",
+            code="hub.bad_name",
+        ) from None
     except Exception as error:  # the hub client raises dozens of kinds for "not to be had"
-        offline = os.environ.get("HF_HUB_OFFLINE") == "1"
+        offline = environment.hub_is_offline()
         mend = (
             "HF_HUB_OFFLINE=1 keeps the hub from being asked: unset it"
             if offline

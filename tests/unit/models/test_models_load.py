@@ -61,7 +61,7 @@ def test_a_hub_name_is_not_asked_for_while_the_hub_is_off():
 
 
 def test_what_is_neither_folder_nor_hub_name_is_said_so():
-    with pytest.raises(UserError, match="neither a folder here nor a hub name"):
+    with pytest.raises(UserError, match="is no hub name"):
         pinned(Model(name="models/that/is/not/there", revision="abc"), "base.model")
 
 
