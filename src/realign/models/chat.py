@@ -50,15 +50,15 @@ def _marks(tokenizer: Any, template: str) -> re.Pattern[str] | None:
 
     Args:
         tokenizer: any Hugging Face tokenizer.
-        template: its chat template, named only because what is found depends on it.
+        template: its chat template, named only because the result depends on it.
     """
     added = tokenizer.added_tokens_decoder.values()
-    found = {*tokenizer.all_special_tokens, *(token.content for token in added if token.special)}
+    special = {*tokenizer.all_special_tokens, *(token.content for token in added if token.special)}
     if tokenizer.chat_template:
         turn = tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
         written = {token.content for token in added if token.content in turn}
-        found |= {word for word in written if not re.fullmatch(r"[\w\s]+", word)}
-    words = [re.escape(word) for word in sorted(found) if len(word) > 1]
+        special |= {word for word in written if not re.fullmatch(r"[\w\s]+", word)}
+    words = [re.escape(word) for word in sorted(special) if len(word) > 1]
     return re.compile(rf"(?s)(?={'|'.join(words)}).") if words else None
 
 

@@ -83,7 +83,7 @@ def load_causal(folder: Path, key: str = "base") -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-    with _told(key, f"{folder.name} is not a causal language model"):
+    with _in_one_line(key, f"{folder.name} is not a causal language model"):
         tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", **_PLAIN)
         model = _whole(AutoModelForCausalLM, folder, dtype=torch.bfloat16 if has_bf16() else torch.float32)
     # What a model recommends for generation would fill every setting that a run leaves open.
@@ -100,7 +100,7 @@ def load_policy(base: Path, adapter: Path, key: str = "adapter") -> tuple[Any, A
     from peft import PeftModel
 
     model, tokenizer = load_causal(base)
-    with _told(key, f"{adapter.name} is not an adapter of this base"):
+    with _in_one_line(key, f"{adapter.name} is not an adapter of this base"):
         return PeftModel.from_pretrained(model, adapter).eval(), tokenizer
 
 
@@ -118,7 +118,7 @@ def load_reward(model: Model) -> tuple[Any, Any]:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     folder = pinned(model, "label.reward_model")
-    with _told("label.reward_model", f"{model.name} is no sequence classifier"):
+    with _in_one_line("label.reward_model", f"{model.name} is no sequence classifier"):
         tokenizer = AutoTokenizer.from_pretrained(folder, **_PLAIN)
         reward = _whole(AutoModelForSequenceClassification, folder)
     if reward.config.num_labels != 1:
@@ -134,17 +134,17 @@ def _whole(kind: Any, folder: Path, **options: Any) -> Any:
     Raises:
         ValueError: weights are missing, which transformers would fill with random numbers.
     """
-    model, told = kind.from_pretrained(
+    model, loading = kind.from_pretrained(
         folder, use_safetensors=True, output_loading_info=True, **_PLAIN, **options
     )
-    if told["missing_keys"]:
-        missing = sorted(told["missing_keys"])
+    if loading["missing_keys"]:
+        missing = sorted(loading["missing_keys"])
         raise ValueError(f"{len(missing)} weights are missing, {missing[0]} first")
     return model.eval().to(device())
 
 
 @contextmanager
-def _told(key: str, what: str) -> Iterator[None]:
+def _in_one_line(key: str, what: str) -> Iterator[None]:
     """Says in one line what a loading library says in many ways."""
     from safetensors import SafetensorError
 

@@ -50,10 +50,10 @@ class Head:
         self, vectors_a: np.ndarray, vectors_b: np.ndarray, log_length_ratio: np.ndarray | None = None
     ) -> np.ndarray:
         """Predicted quality of a minus that of b, in the target's units. (n, d), (n, d), (n,) -> (n,)."""
-        found = vectors_a @ self.weights - vectors_b @ self.weights
+        gap = vectors_a @ self.weights - vectors_b @ self.weights
         if log_length_ratio is not None:
-            found = found + self.length * log_length_ratio
-        return np.asarray(np.round(found, _DECIMALS) + 0.0)
+            gap = gap + self.length * log_length_ratio
+        return np.asarray(np.round(gap, _DECIMALS) + 0.0)
 
 
 @dataclass(frozen=True)
@@ -112,10 +112,10 @@ class CrossFitted:
         Returns:
             Shape (n,), in the target's units.
         """
-        found = vectors @ self.whole.weights
+        values = vectors @ self.whole.weights
         for rows, head in self._unseen(prompt_ids):
-            found[rows] = vectors[rows] @ head.weights
-        return np.asarray(found)
+            values[rows] = vectors[rows] @ head.weights
+        return np.asarray(values)
 
     def lead(
         self, difference: np.ndarray, prompt_ids: np.ndarray, log_length_ratio: np.ndarray | None = None
@@ -130,13 +130,13 @@ class CrossFitted:
         Returns:
             Shape (n,), in the target's units, 6 decimals.
         """
-        found = difference
+        lead = difference
         if self.covariate and log_length_ratio is not None:
-            per_log_length = np.full(len(found), self.whole.length)
+            per_log_length = np.full(len(lead), self.whole.length)
             for rows, head in self._unseen(prompt_ids):
                 per_log_length[rows] = head.length
-            found = found + per_log_length * log_length_ratio
-        return np.asarray(np.round(found, _DECIMALS) + 0.0)
+            lead = lead + per_log_length * log_length_ratio
+        return np.asarray(np.round(lead, _DECIMALS) + 0.0)
 
     def gap(
         self,

@@ -42,11 +42,11 @@ def rewards(model: Model, messages: Sequence[str], texts: Sequence[str], work: W
     return np.array([float(row) for row in work.kept(keys, compute, "reward", "responses", [__name__])])
 
 
-def _batches(model: Model, asked: Sequence[tuple[str, str]]) -> Iterator[dict[int, float]]:
+def _batches(model: Model, texts: Sequence[tuple[str, str]]) -> Iterator[dict[int, float]]:
     import torch
 
     classifier, tokenizer = load_reward(model)
-    tokens = [_tokens(tokenizer, *one) for one in asked]
+    tokens = [_tokens(tokenizer, *one) for one in texts]
     longest = window(classifier, _LONGEST)
     tokens = [t[-longest:] for t in tokens]
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
@@ -61,7 +61,6 @@ def _batches(model: Model, asked: Sequence[tuple[str, str]]) -> Iterator[dict[in
 def _tokens(tokenizer: Any, messages: str, text: str) -> list[int]:
     turns = inert_turns(tokenizer, [*ids.load_messages(messages), {"role": "assistant", "content": text}])
     if tokenizer.chat_template:
-        found: list[int] = tokenizer.apply_chat_template(turns, tokenize=True, return_dict=False)
-        return found
+        return list(tokenizer.apply_chat_template(turns, tokenize=True, return_dict=False))
     plain: list[int] = tokenizer("\n\n".join(turn["content"] for turn in turns))["input_ids"]
     return plain

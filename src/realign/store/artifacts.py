@@ -163,9 +163,9 @@ def _array(values: pd.Series, wanted: pa.DataType) -> pa.Array:
     Raises:
         ValueError: they are of another kind, or vectors of more than one length.
     """
-    found = pa.Array.from_pandas(values)
-    if not pa.types.is_null(found.type) and _kind(found.type) != _kind(wanted):
-        raise ValueError(f"it holds {found.type}")
+    natural = pa.Array.from_pandas(values).type
+    if not pa.types.is_null(natural) and _kind(natural) != _kind(wanted):
+        raise ValueError(f"it holds {natural}")
     array = pa.Array.from_pandas(values, type=wanted)
     if pa.types.is_list(wanted):
         lengths = sorted(array.value_lengths().drop_null().unique().to_pylist())
@@ -193,10 +193,10 @@ def read_table(path: Path, table: schemas.Table) -> pd.DataFrame:
         if path.suffix == ".csv":
             types = {c.name: c.type for c in table.columns}
             options = pyarrow.csv.ConvertOptions(column_types=types)
-            found = pyarrow.csv.read_csv(path, convert_options=options)
+            content = pyarrow.csv.read_csv(path, convert_options=options)
         else:
-            found = pyarrow.parquet.read_table(path)
-        frame: pd.DataFrame = found.to_pandas()
+            content = pyarrow.parquet.read_table(path)
+        frame: pd.DataFrame = content.to_pandas()
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"{path} cannot be read as a table ({error}). Restore it with: dvc checkout, or run its stage again"
@@ -204,7 +204,7 @@ def read_table(path: Path, table: schemas.Table) -> pd.DataFrame:
     wanted = {c.name: c.type for c in table.columns}
     misfits = {
         f.name: f"column {f.name!r} is {f.type}, it must be {wanted[f.name]}"
-        for f in found.schema
+        for f in content.schema
         if f.name in wanted and wanted[f.name] != f.type
     }
     _, problems = _checked(frame, table, misfits)

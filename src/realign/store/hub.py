@@ -39,7 +39,7 @@ def snapshot(name: str, revision: str, kind: Literal["model", "dataset"], key: s
     except Exception as error:  # the hub client raises dozens of kinds for "not to be had"
         offline = environment.hub_is_offline()
         mend = (
-            "HF_HUB_OFFLINE=1 keeps the hub from being asked: unset it"
+            "HF_HUB_OFFLINE=1 keeps anything from being downloaded: unset it"
             if offline
             else "Check name, revision and network"
         )

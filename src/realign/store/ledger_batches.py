@@ -34,8 +34,8 @@ def write(labels: pd.DataFrame, folder: Path) -> Path | None:
 def read(folder: Path) -> pd.DataFrame:
     """All labels of a folder's batches, each once.
 
-    Of a machine's label that was bought twice the one given first holds, so that no purchase changes
-    what teammates have. A person may think again: there the last one holds.
+    Where a machine's label was bought twice, the first one counts, so that buying it again changes nothing for
+    teammates. A person may change their mind: there the last one counts.
 
     Raises:
         UserError: a batch is damaged; all such are named.
@@ -120,8 +120,8 @@ def stats(labels: pd.DataFrame) -> pd.DataFrame:
     )
     columns = {"label_id": "size", "tied": "sum", "both_bad": "sum", "abstained": "sum"}
     columns |= dict.fromkeys(("calls", "tokens_in", "tokens_out", "price"), "sum")
-    found = rows.groupby(["labeler", "fingerprint", "annotator"]).agg(columns)
-    return found.rename(columns={"label_id": "labels"}).reset_index()
+    table = rows.groupby(["labeler", "fingerprint", "annotator"]).agg(columns)
+    return table.rename(columns={"label_id": "labels"}).reset_index()
 
 
 def _name(frame: pd.DataFrame) -> str:

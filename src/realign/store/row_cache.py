@@ -1,4 +1,4 @@
-"""Finished rows, found by their content: a killed stage goes on from them, later runs reuse them."""
+"""Finished rows by their content: a killed stage resumes from them, and later runs reuse them."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class Work:
         return self._root.parent / "data" / "labels" / "ledger"
 
     def queue(self) -> Path:
-        """The table of pairs that people are asked about."""
+        """The table of pairs that people vote on."""
         return self._root / "people" / "queue.parquet"
 
     def checkpoints(self, fingerprint: str, made_by: str) -> Path:
@@ -185,14 +185,14 @@ class Tally:
         Raises:
             RuntimeError: a row is lost or invented, which is a bug of the stage.
         """
-        found = Counter(zip(quarantine["unit"], quarantine["reason"], strict=True))
+        held = Counter(zip(quarantine["unit"], quarantine["reason"], strict=True))
         counted = {
             (unit, reason): count
             for unit, reasons in self.quarantined.items()
             for reason, count in reasons.items()
         }
-        if dict(found) != counted:
-            raise RuntimeError(f"the quarantine table holds {dict(found)}, the tally counts {counted}")
+        if dict(held) != counted:
+            raise RuntimeError(f"the quarantine table holds {dict(held)}, the tally counts {counted}")
         for unit, number in self.rows_in.items():
             aside = sum(self.quarantined.get(unit, {}).values())
             if number != self.rows_out[unit] + aside:

@@ -26,8 +26,9 @@ def hidden_state(base: Path, settings: Embed) -> Encoder:
     model, tokenizer = load_causal(base)
 
     def tokens(text: str) -> list[int]:
-        found: list[int] = tokenizer(inert(tokenizer, text), add_special_tokens=False)["input_ids"]
-        return found[: settings.max_tokens]
+        return list(
+            tokenizer(inert(tokenizer, text), add_special_tokens=False)["input_ids"][: settings.max_tokens]
+        )
 
     def forward(padded: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         hidden = model.base_model(input_ids=padded, attention_mask=mask, use_cache=False).last_hidden_state

@@ -57,10 +57,10 @@ def packaged(name: str) -> Path:
     if not weights.is_file():
         raise UserError(f"the package of the encoder {name!r} holds no model.safetensors; install it again")
     with weights.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != package.sha256:
+        content = hashlib.file_digest(stream, "sha256").hexdigest()
+    if content != package.sha256:
         raise UserError(
-            f"the weights of the encoder {name!r} have sha256 {found[:12]}…, not {package.sha256[:12]}…: they are not "
+            f"the weights of the encoder {name!r} have sha256 {content[:12]}…, not {package.sha256[:12]}…: they are not "
             "the model that its name says, and figures would not compare. Install the package again"
         )
     return folder

@@ -39,8 +39,7 @@ def sentence_transformer(base: Path, settings: Embed) -> Encoder:
 
     def tokens(text: str) -> list[int]:
         inert_text = inert(tokenizer, text)
-        found: list[int] = tokenizer(inert_text, truncation=True, max_length=longest)["input_ids"]
-        return found
+        return list(tokenizer(inert_text, truncation=True, max_length=longest)["input_ids"])
 
     def forward(padded: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         vectors: torch.Tensor = model({"input_ids": padded, "attention_mask": mask})["sentence_embedding"]

@@ -24,7 +24,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """What embed is told."""
+    """The keys of params.yaml that embed reads."""
 
     embed: Embed
 
@@ -37,11 +37,11 @@ class Outputs:
 
 
 def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
-    """Embed each distinct text once; texts that any earlier run embedded are found, not computed."""
+    """Embed each distinct text once; texts that an earlier run embedded are not embedded again."""
     embed, responses = settings.embed, inputs.responses
     encoder = EMBEDDERS[embed.method](inputs.base, embed)
-    found = vectors(
+    rows = vectors(
         responses["text"].tolist(), encoder.fingerprint, lambda: encoder, embed.tokens_per_batch, work
     )
-    frame = pd.DataFrame({"response_id": responses["response_id"], "vector": found})
+    frame = pd.DataFrame({"response_id": responses["response_id"], "vector": rows})
     return Outputs(frame[schemas.EMBEDDINGS.names])

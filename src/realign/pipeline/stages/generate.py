@@ -29,7 +29,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """What generate is told."""
+    """The keys of params.yaml that generate reads."""
 
     seed: int
     generate: Generate
@@ -59,29 +59,29 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     tokens = _fitting(inputs.prompts, tokenizer, options.max_prompt_tokens, quarantine)
     if options.mode == "sample":
         base = ids.folder_digest(inputs.base)
-        rows = kept_samples(model, tokenizer, tokens, options, settings.seed, base, work)
-        found = pd.DataFrame(rows, columns=schemas.RESPONSES.names)
+        samples = kept_samples(model, tokenizer, tokens, options, settings.seed, base, work)
+        rows = pd.DataFrame(samples, columns=schemas.RESPONSES.names)
     else:
-        found = _given(inputs.given, tokenizer)
-    offered = len(found)
-    too_long = ~found["prompt_id"].isin(list(tokens))
-    _aside(found[too_long], "prompt_too_long", quarantine)
-    found = found[~too_long]
-    repeated = found.duplicated("response_id")
-    _aside(found[repeated], "duplicate_text", quarantine)
-    found = found[~repeated]
-    require_rows(found, "responses", "data without responses needs generate.mode: sample")
-    columns = frames.responses(found)
+        rows = _given(inputs.given, tokenizer)
+    offered = len(rows)
+    too_long = ~rows["prompt_id"].isin(list(tokens))
+    _aside(rows[too_long], "prompt_too_long", quarantine)
+    rows = rows[~too_long]
+    repeated = rows.duplicated("response_id")
+    _aside(rows[repeated], "duplicate_text", quarantine)
+    rows = rows[~repeated]
+    require_rows(rows, "responses", "data without responses needs generate.mode: sample")
+    columns = frames.responses(rows)
     result = gate.check(
         columns,
-        suites.responses(settings.validate, len(found)),
+        suites.responses(settings.validate, len(rows)),
         pd.Series(True, index=columns.index),
         work,
     )
-    failed = found["response_id"].map(result.failed)
+    failed = rows["response_id"].map(result.failed)
     for reason in sorted(set(result.failed.values())):
-        _aside(found[failed == reason], reason, quarantine)
-    kept = found[failed.isna()]
+        _aside(rows[failed == reason], reason, quarantine)
+    kept = rows[failed.isna()]
     answered = set(kept["prompt_id"])
     for prompt in tokens:
         if prompt not in answered:

@@ -44,5 +44,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     Raises:
         UserError: nothing usable is left, or more rows than `prepare.max_share_dropped` are not.
     """
-    found = prepare(inputs.raw, settings.prepare, settings.seed)
-    return Outputs(found.prompts, found.given, found.scores, found.quarantine.frame(), found.tally)
+    prepared = prepare(inputs.raw, settings.prepare, settings.seed)
+    return Outputs(
+        prepared.prompts, prepared.given, prepared.scores, prepared.quarantine.frame(), prepared.tally
+    )

@@ -54,7 +54,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """What report is told."""
+    """The keys of params.yaml that report reads."""
 
     strategy: str
     audit: list[str]
@@ -69,7 +69,7 @@ class Outputs:
 
 
 def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
-    """Lay out what the stages found; computes no figure of its own."""
+    """Lay out the results of the stages; computes no figure of its own."""
     metrics = dict(inputs.metrics)
     names = [settings.strategy, *settings.audit]
     metrics["strategies"] = {
@@ -116,7 +116,7 @@ def _stages(inputs: Inputs) -> list[dict[str, Any]]:
         "base": "policy",
         "generate": f"{len(inputs.responses)} responses",
         "embed": f"{inputs.responses['text'].nunique()} texts",
-        "rewards": f"{len(inputs.rewards)} responses" if len(inputs.rewards) else "none asked for",
+        "rewards": f"{len(inputs.rewards)} responses" if len(inputs.rewards) else "none needed",
         "pilot": f"{len(inputs.pilot)} labels",
         "select": f"{pairs.get('train', 0)} pairs",
         "validate": f"{inputs.tally_validate['pair']['out']} of {inputs.tally_validate['pair']['in']}",

@@ -29,7 +29,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """What rewards is told."""
+    """The keys of params.yaml that rewards reads."""
 
     rewards: Rewards
     tokens_per_batch: int = field(metadata={"key": "generate.tokens_per_batch"})
@@ -48,7 +48,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     adapter: ln pi(y|x) - ln ref(y|x), where pi is an earlier run's policy and ref the base (Rafailov et al.
     2023, eq. 5, without beta), cut where that policy's training cut. base: ln ref(y|x) / |y|, CREAM's reward
     for its first round (arXiv 2410.12735), |y| in tokens, the end token among them. A response that any
-    earlier run rewarded so is found, not computed.
+    earlier run rewarded in the same way is not computed again.
 
     Raises:
         UserError: the earlier adapter is none, or one of another base, or a prompt leaves its responses no token.
@@ -90,13 +90,13 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         "rewards",
     )
     policy, reference = (sums[:, 0] if aligned else np.full(len(rows), np.nan)), sums[:, -1]
-    found = rows.assign(
+    table = rows.assign(
         policy_logprob=policy,
         reference_logprob=reference,
         tokens=tokens,
         reward=policy - reference if aligned else reference / tokens,
     )
-    return Outputs(found[schemas.REWARDS.names])
+    return Outputs(table[schemas.REWARDS.names])
 
 
 def _refuse_silence(tokens: np.ndarray, max_length: int, aligned: bool) -> None:

@@ -52,9 +52,9 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         UserError: an unknown strategy, one that needs what is not known, or no prompt with two different
             responses.
     """
-    found = select(
+    selection = select(
         inputs.prompts, inputs.responses, inputs.embeddings, inputs.rewards, inputs.pilot,
         strategies=[settings.strategy, *settings.audit], known=registry(inputs.strategies), options=settings.select,
         seed=settings.seed,
     )  # fmt: skip
-    return Outputs(found.pairs, found.histogram, found.quarantine.frame(), found.tally)
+    return Outputs(selection.pairs, selection.histogram, selection.quarantine.frame(), selection.tally)

@@ -46,8 +46,8 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     Raises:
         ValidationFailed: names the expectation, the figure and the first rows.
     """
-    found = passed(inputs.pairs, inputs.responses, inputs.prompts, settings.validate, work)
-    train = found.pairs["purpose"] == "train"
+    result = passed(inputs.pairs, inputs.responses, inputs.prompts, settings.validate, work)
+    train = result.pairs["purpose"] == "train"
     return Outputs(
-        found.pairs[train], found.pairs[~train], found.summary, found.quarantine.frame(), found.tally
+        result.pairs[train], result.pairs[~train], result.summary, result.quarantine.frame(), result.tally
     )
