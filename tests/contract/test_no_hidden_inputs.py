@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,13 +20,17 @@ HIDDEN = {
 MAY_LOOK = {"realign.pipeline.runner", "realign.config.environment", "realign.store.host"}
 
 
-def _looked_up(module: str, home: Path) -> Iterator[str]:
+@cache
+def _looked_up(module: str, home: Path) -> tuple[str, ...]:
     """Dotted names in a module's code that read clock, environment or working directory."""
     folder = home.joinpath(*module.split(".")[1:])
     path = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Attribute) and f"{ast.unparse(node.value)}.{node.attr}" in HIDDEN:
-            yield f"{module}:{node.lineno} {ast.unparse(node)}"
+    names = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)]
+    return tuple(f"{module}:{node.lineno} {ast.unparse(node)}" for node in names if _name(node) in HIDDEN)
+
+
+def _name(node: ast.Attribute) -> str:
+    return f"{node.value.id}.{node.attr}" if isinstance(node.value, ast.Name) else node.attr
 
 
 @pytest.mark.parametrize("stage", [*STAGES, *EXPERIMENT])
@@ -41,7 +45,7 @@ def test_a_look_at_the_clock_is_seen(tmp_path: Path) -> None:
     module.write_text(
         "from datetime import datetime\nimport os\nNOW, KEY = datetime.now(), os.environ['KEY']\n"
     )
-    assert len(list(_looked_up("realign.stages.late", tmp_path))) == 2
+    assert len(_looked_up("realign.stages.late", tmp_path)) == 2
 
 
 def test_the_shape_of_params_does_not_look_at_the_disk() -> None:
