@@ -143,7 +143,8 @@ def _pairs(root: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
     if untaught:
         raise UserError(
             f"{', '.join(untaught)}: picks by labels that are not bought yet; buy the pilot first: realign run "
-            "--until pilot"
+            "--until pilot",
+            code="plan.no_pilot",
         )
     with tempfile.TemporaryDirectory() as folder:
         work = Work(Path(folder) / WORK, "plan")  # a question leaves no gate report behind

@@ -82,7 +82,7 @@ def refuse(
             f"budget {', '.join(large)}: there are {prompts} train prompts, and an arm buys a pair of each at most"
         )
     if problems:
-        raise UserError(listing("the comparison cannot be made:", problems))
+        raise UserError(listing("the comparison cannot be made:", problems), code="compare.impossible")
 
 
 def arm_picks(
@@ -130,7 +130,10 @@ def arm_picks(
                 frame.assign(**Arm(name, budget, seed)._asdict(), place=place, pilot=place <= len(first))
             )
     if short:
-        raise UserError(listing("there are too few pairs for these arms; lower compare.budgets:", short))
+        raise UserError(
+            listing("there are too few pairs for these arms; lower compare.budgets:", short),
+            code="compare.too_few_pairs",
+        )
     return pd.concat(frames, ignore_index=True)
 
 

@@ -130,7 +130,8 @@ class Candidates:
         if self.rewards is None:
             raise UserError(
                 "implicit_margin and implicit_margin_small pick by the policy's own reward of each response, and none "
-                "is computed. Set rewards.reward to base or adapter, or name another strategy"
+                "is computed. Set rewards.reward to base or adapter, or name another strategy",
+                code="strategy.no_rewards",
             )
         return np.asarray(np.round(self.rewards[self.first] - self.rewards[self.second], 6))
 
@@ -138,7 +139,8 @@ class Candidates:
         if self.labeled_pairs is None:
             raise UserError(
                 "margin, uncertainty, dcrm and their like learn from labels, and no pair is labeled yet. Set "
-                "pilot.prompts above 0, or name another strategy"
+                "pilot.prompts above 0, or name another strategy",
+                code="strategy.no_labels",
             )
         known, both = self.labeled_pairs, self.options.text_features
         return pairwise.cross_fit(

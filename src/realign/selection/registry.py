@@ -69,21 +69,25 @@ class Strategy:
         except UserError as error:
             raise UserError(
                 f"{self.file.name}: strategy {self.name!r} asked for what it does not name in NEEDS, or what is not "
-                f"there: {error}"
+                f"there: {error}",
+                code="strategy.needs",
             ) from None
         except Exception as error:
             raise UserError(
-                f"{self.file.name}: strategy {self.name!r} failed: {_words(error, self.file)}"
+                f"{self.file.name}: strategy {self.name!r} failed: {_words(error, self.file)}",
+                code="strategy.failed",
             ) from None
         if result.shape != pool.similarity.shape:
             raise UserError(
                 f"{self.file.name}: strategy {self.name!r} gave shape {result.shape}; it must give one number for each "
-                f"of the {len(pool.similarity)} pairs"
+                f"of the {len(pool.similarity)} pairs",
+                code="strategy.shape",
             )
         if not np.isfinite(result).all():
             raise UserError(
                 f"{self.file.name}: strategy {self.name!r} gave {int((~np.isfinite(result)).sum())} number(s) that are "
-                "not finite; a pair that it does not want gets a large number"
+                "not finite; a pair that it does not want gets a large number",
+                code="strategy.not_finite",
             )
         return result
 
@@ -120,7 +124,9 @@ def registry(folder: Path | None = None) -> dict[str, Strategy]:
         except UserError as error:
             problems.append(str(error))
     if problems:
-        raise UserError(listing(f"{folder} holds file(s) that are no strategy:", problems))
+        raise UserError(
+            listing(f"{folder} holds file(s) that are no strategy:", problems), code="strategy.unusable"
+        )
     return dict(sorted(known.items()))
 
 
@@ -134,7 +140,8 @@ def named(names: list[str], known: Mapping[str, Strategy]) -> dict[str, Strategy
     if unknown:
         raise UserError(
             f"there is no strategy {', '.join(map(repr, unknown))}; there are {', '.join(known)}. A new one is a "
-            "file in the project's strategies folder (CONTRIBUTING.md)"
+            "file in the project's strategies folder (CONTRIBUTING.md)",
+            code="strategy.unknown",
         )
     return {name: known[name] for name in names}
 
@@ -189,7 +196,9 @@ def refuse(
         problems.append(f"pilot.by: {problem}")
     problems += unrewarded(wanted, rewards.reward != "none") + option_problems(wanted, known, options)
     if problems:
-        raise UserError(listing("params.yaml names strategies that cannot run:", problems))
+        raise UserError(
+            listing("params.yaml names strategies that cannot run:", problems), code="strategy.impossible"
+        )
 
 
 def unrewarded(wanted: Iterable[Strategy], computed: bool) -> list[str]:
@@ -225,29 +234,40 @@ def _problem(name: str, error: dict[str, Any]) -> str:
 def _own(path: Path) -> Strategy:
     name = path.stem
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise UserError(f"{path.name}: a strategy's file is named like its function, letters and _ only")
+        raise UserError(
+            f"{path.name}: a strategy's file is named like its function, letters and _ only",
+            code="strategy.name",
+        )
     if name in _shipped() or name == MIX:
-        raise UserError(f"{path.name}: realign has a strategy {name!r} already; take another name")
+        raise UserError(
+            f"{path.name}: realign has a strategy {name!r} already; take another name",
+            code="strategy.name_taken",
+        )
     spec = importlib.util.spec_from_file_location(f"own_strategy_{name}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:
-        raise UserError(f"{path.name} line {error.lineno}: {error.msg}") from None
+        raise UserError(f"{path.name} line {error.lineno}: {error.msg}", code="strategy.syntax") from None
     except Exception as error:
-        raise UserError(f"{path.name} cannot be loaded: {_words(error, path)}") from None
+        raise UserError(
+            f"{path.name} cannot be loaded: {_words(error, path)}", code="strategy.unloadable"
+        ) from None
     return _strategy(name, module, path)
 
 
 def _strategy(name: str, module: ModuleType, file: Path | None) -> Strategy:
     function = getattr(module, name, None)
     if not callable(function):
-        raise UserError(f"{name}.py: holds no function {name}(pool)")
+        raise UserError(f"{name}.py: holds no function {name}(pool)", code="strategy.no_function")
     needs = getattr(module, "NEEDS", ())
     wrong = [need for need in needs if need not in NEEDS] if isinstance(needs, tuple) else [needs]
     if wrong:
-        raise UserError(f"{name}.py: NEEDS must be a tuple of {', '.join(NEEDS)}; it has {wrong[0]!r}")
+        raise UserError(
+            f"{name}.py: NEEDS must be a tuple of {', '.join(NEEDS)}; it has {wrong[0]!r}",
+            code="strategy.needs_unknown",
+        )
     return Strategy(name, function, needs, _parameters(name, function), file)
 
 

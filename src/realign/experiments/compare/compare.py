@@ -105,7 +105,7 @@ def _grid(answers: pd.DataFrame, margins: pd.DataFrame, picks: pd.DataFrame, bas
                 held = f"{count} of {units} {unit}s" if unit else "no rows"
                 problems.append(f"{name}: arm {row} has {held}: run the arm again")
     if problems:
-        raise UserError(listing("These arms cannot be compared:", problems))
+        raise UserError(listing("These arms cannot be compared:", problems), code="compare.arms_differ")
     others = [name for name in strategies if name != baseline]
     return Grid((baseline, *others), tuple(budgets), tuple(seeds))
 

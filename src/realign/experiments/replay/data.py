@@ -70,7 +70,8 @@ def read(path: Path, params: Params, annotator: str | None, second: str | None) 
     used = given[sizes >= 2].sort_values(["prompt_id", "response_id"]).reset_index(drop=True)
     if used.empty:
         raise UserError(
-            f"{path.name}: no prompt has two responses scored by {annotator!r}. Name another: --annotator"
+            f"{path.name}: no prompt has two responses scored by {annotator!r}. Name another: --annotator",
+            code="replay.no_pairs",
         )
     responses = used.assign(
         k=used.groupby("prompt_id").cumcount(),
@@ -99,21 +100,33 @@ def _annotators(
 ) -> tuple[str, str | None]:
     there = sorted(scores.columns)
     if not there:
-        raise UserError(f"{name}: no response has a score. Replay needs data that is scored already")
+        raise UserError(
+            f"{name}: no response has a score. Replay needs data that is scored already",
+            code="replay.no_scores",
+        )
     if annotator is None:
         annotator = "score" if "score" in there else there[0] if len(there) == 1 else None
     if annotator is None:
-        raise UserError(f"{name}: several annotators scored it ({', '.join(there)}). Name one: --annotator")
+        raise UserError(
+            f"{name}: several annotators scored it ({', '.join(there)}). Name one: --annotator",
+            code="replay.annotator_unnamed",
+        )
     for who, option in ((annotator, "--annotator"), (second, "--second")):
         if who not in (None, NOBODY, *there):
-            raise UserError(f"{option} {who!r}: {name} has scores by {', '.join(there)}")
+            raise UserError(
+                f"{option} {who!r}: {name} has scores by {', '.join(there)}", code="replay.annotator_unknown"
+            )
     if second == annotator:
-        raise UserError(f"--second {second!r}: a second opinion must be another's than --annotator's")
+        raise UserError(
+            f"--second {second!r}: a second opinion must come from another annotator than --annotator",
+            code="replay.same_annotator",
+        )
     if second is None:
         others = [who for who in there if who != annotator and not _same(scores[who], scores[annotator])]
         if len(others) > 1:
             raise UserError(
-                f"{name}: besides {annotator!r} there are {', '.join(others)}. Name one: --second, or --second {NOBODY}"
+                f"{name}: besides {annotator!r} there are {', '.join(others)}. Name one: --second, or --second {NOBODY}",
+                code="replay.second_unnamed",
             )
         return annotator, others[0] if others else None
     return annotator, None if second == NOBODY else second

@@ -213,10 +213,12 @@ def _check(plan: Plan, prompts: int, learns: bool) -> None:
         return
     if plan.pilot.prompts >= prompts:
         raise UserError(
-            f"a pilot of {plan.pilot.prompts} prompts leaves none of the {prompts} to pick from. Set a smaller --pilot"
+            f"a pilot of {plan.pilot.prompts} prompts leaves none of the {prompts} to pick from. Set a smaller --pilot",
+            code="pilot.too_large",
         )
     if plan.budget is not None and plan.budget <= plan.pilot.prompts:
         raise UserError(
             f"a budget of {plan.budget} labels is spent by the pilot of {plan.pilot.prompts}. Set a larger --budget, a "
-            "smaller --pilot, or leave out strategies that learn from labels"
+            "smaller --pilot, or leave out strategies that learn from labels",
+            code="pilot.takes_budget",
         )

@@ -68,16 +68,19 @@ def run(root: Path, params: Params, request: Request) -> dict[str, Any]:
     known = registry(root / ARTIFACTS["strategies"].path)
     names = shown(params, known) if request.strategies is None else request.strategies
     if not names:
-        raise UserError("--strategies names none; leave it out for all")
+        raise UserError("--strategies names none; leave it out for all", code="replay.no_strategies")
     named([name for name in names if name != MIX], known)
     if MIX in names and not params.select.mix:
-        raise UserError(f"{MIX}: has no parts; name them in select.mix (params.yaml)")
+        raise UserError(
+            f"{MIX}: has no parts; name them in select.mix (params.yaml)", code="strategy.mix_empty"
+        )
     rewarded = needing("rewards", names, params.select, known)
     if rewarded:
         raise UserError(
             f"{', '.join(rewarded)}: picks by a policy's own reward of each response, and a replay has texts and scores "
             "but no policy. Leave it out here, and have a run measure it: realign run --set 'audit=[NAME]' --set "
-            "rewards.reward=base (or adapter, docs/operations.md)"
+            "rewards.reward=base (or adapter, docs/operations.md)",
+            code="strategy.no_rewards",
         )
     names = (BASELINE, *(name for name in dict.fromkeys(names) if name != BASELINE))
     pilot = _pilot(params.pilot, request, known)
@@ -146,7 +149,7 @@ def _pilot(settings: Pilot, request: Request, known: Mapping[str, Strategy]) -> 
     pilot = settings.model_copy(update={key: value for key, value in given.items() if value is not None})
     problem = pilot_problem(pilot.by, known)
     if problem:
-        raise UserError(f"--pilot-by: {problem}")
+        raise UserError(f"--pilot-by: {problem}", code="pilot.by")
     return pilot
 
 
@@ -165,7 +168,10 @@ def _with_direction(data: Scored, known: set[str]) -> Scored:
     kept = data.responses[data.responses["response_id"].isin(known)]
     kept = kept[kept.groupby("prompt_id")["response_id"].transform("size") >= 2]
     if kept.empty:
-        raise UserError("no prompt has two responses with a vector: are all texts empty to this encoder?")
+        raise UserError(
+            "no prompt has two responses with a vector: are all texts empty to this encoder?",
+            code="replay.no_vectors",
+        )
     lost = len(data.responses) - len(kept)
     aside = data.set_aside | ({"no_vector": lost} if lost else {})
     return replace(data, responses=kept.reset_index(drop=True), set_aside=aside)

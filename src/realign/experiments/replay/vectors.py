@@ -59,7 +59,8 @@ def source(root: Path, params: Params, encoder: str | None) -> Source:
         if not folder.is_dir():
             raise UserError(
                 f"--encoder {encoder!r} is no folder; give a sentence encoder's folder, hidden_state, or one of "
-                f"{', '.join(PACKAGES)}"
+                f"{', '.join(PACKAGES)}",
+                code="replay.encoder_unknown",
             )
         model = Model(name=str(folder), revision=ids.folder_digest(folder))
         update = {"method": "sentence_transformer", "model": model, "max_tokens": LONGEST}
@@ -67,7 +68,8 @@ def source(root: Path, params: Params, encoder: str | None) -> Source:
     if embed.method == "hidden_state" and not base.is_dir():
         raise UserError(
             "the base policy's hidden states need the base policy. Run first: realign run --until base, or give "
-            f"--encoder: a sentence encoder's folder or one of {', '.join(PACKAGES)}"
+            f"--encoder: a sentence encoder's folder or one of {', '.join(PACKAGES)}",
+            code="project.not_run",
         )
     folder = base if embed.method == "hidden_state" else pinned(embed.model, "embed.model")
     name = encoder if encoder in PACKAGES else embed.method if embed.method == "hidden_state" else folder.name

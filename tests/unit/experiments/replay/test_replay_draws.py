@@ -195,3 +195,26 @@ def test_bins_of_similarity_hold_every_pair_once_and_show_a_planted_slope():
     assert (
         rows[-1]["label_error"]["value"] > 1.3 * rows[0]["label_error"]["value"]
     )  # near vectors, near quality
+
+
+PINNED = {
+    "random": {"label_error": 0.256667, "score_gap": 2.076113, "abs_log_length_ratio": 0.844327,
+               "longer_wins": 0.498958, "similarity": 0.007788, "similarity_with_length": -0.02166},
+    "margin": {"label_error": 0.083333, "label_error_all": 0.133333, "score_gap": 3.268694, "ties": 0.0,
+               "abs_log_length_ratio": 0.851865, "longer_wins": 0.477083, "similarity": -0.194623},
+    "margin_length_bounded": {"label_error": 0.0875, "label_error_all": 0.136111, "longer_wins": 0.545833,
+                              "abs_log_length_ratio": 0.884912, "similarity_with_length": 0.009546},
+}  # fmt: skip
+
+
+def test_figures_are_those_of_the_published_tables_code():
+    """As the code gave them with which the tables of docs/results.md were made."""
+    data, vectors = scored(prompts=120, signal=1.5)
+    request = plan("easy", "margin", "margin_length_bounded", pilot={"prompts": 40})
+    rows = figures.strategies(replay(data, vectors, request, KNOWN), request, HOW)
+    for name, pinned in PINNED.items():
+        values = {key: rows[name]["figures"][key]["value"] for key in pinned}
+        assert values == pytest.approx(pinned, abs=2e-6), name
+    error = rows["margin"]["figures"]["label_error"]
+    assert (error["low"], error["high"], error["n"]) == pytest.approx((0.051481, 0.136478, 120), abs=2e-6)
+    assert rows["margin"]["p_holm"] == 0.0012

@@ -91,7 +91,7 @@ def test_annotators_are_found_or_asked_for(tmp_path):
         ({}, r"several annotators scored it \(a, b, c\).*--annotator"),
         ({"annotator": "a"}, "besides 'a' there are b, c.*--second"),
         ({"annotator": "x"}, "--annotator 'x'.*a, b, c"),
-        ({"annotator": "a", "second": "a"}, "must be another's"),
+        ({"annotator": "a", "second": "a"}, "must come from another annotator"),
     ):
         with pytest.raises(UserError, match=words):
             read(three, **who)
