@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from realign.data.text import excerpt
+from realign.experiments.replay.conclusion import p_words
 
 _NBSP = "\u00a0"  # a no-break space keeps an interval on one line
 
@@ -22,7 +23,7 @@ def render(values: Mapping[str, Any], template: str = "page.html") -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "figure": figure, "seen": excerpt, "percent": percent, "share": share, "points": points, "change": change,
+        "figure": figure, "seen": excerpt, "percent": percent, "share": share, "points": points, "change": change, "p": p_words,
     }  # fmt: skip
     return environment.get_template(template).render(values) + "\n"
 

@@ -83,7 +83,7 @@ def _sentences(
             )
         elif unbiased != favorite:
             sentences.append(
-                f"Without more length bias than {LENGTH_LIMIT:g} times random's it favours {unbiased}: "
+                f"Without more length bias than {LENGTH_LIMIT:g} times random's it favors {unbiased}: "
                 f"{_against(rows, unbiased)}. {_cost(rows, unbiased)}"
             )
     worse = [

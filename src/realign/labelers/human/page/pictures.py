@@ -66,6 +66,6 @@ def time(votes: pd.DataFrame) -> str:
                 showfliers=False, medianprops={"color": COLORS[1], "linewidth": 2}, boxprops={"color": COLORS[0]},
             )  # fmt: skip
         axes.set_xlim(left=0)
-        axes.set_xlabel("seconds a pair")
+        axes.set_xlabel("seconds per pair")
 
     return svg(plot, "time", height=1.1 + 0.5 * len(parts))
