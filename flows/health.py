@@ -44,8 +44,8 @@ def checks(start: Path) -> Iterator[Check]:
     """All checks, the quick ones first."""
     version = ".".join(map(str, sys.version_info[:3]))
     yield Check("Python", sys.version_info >= (3, 11), version, "use Python 3.11 or newer, then make setup")
-    yield _packages()
-    yield _program("git", ["git", "--version"], "install git")
+    yield _query("packages", _packages, "make setup")
+    yield _query("git", _git, "install git")
     try:
         root = project.find(start)
     except UserError as error:
@@ -72,33 +72,22 @@ def checks(start: Path) -> Iterator[Check]:
     yield _server()
 
 
-def _packages() -> Check:
-    missing, present = [], []
-    for name in _PACKAGES:
-        try:
-            present.append(f"{name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            missing.append(name)
-    return Check(
-        "packages",
-        not missing,
-        ", ".join(present) if not missing else f"missing {', '.join(missing)}",
-        "make setup",
-    )
+def _packages() -> str:
+    found = {name: next(iter(importlib.metadata.distributions(name=name)), None) for name in _PACKAGES}
+    missing = [name for name, package in found.items() if package is None]
+    if missing:
+        raise UserError(f"missing {', '.join(missing)}", code="doctor.packages")
+    return ", ".join(f"{name} {package.version}" for name, package in found.items() if package)
 
 
-def _program(what: str, line: list[str], fix: str) -> Check:
-    try:
-        done = subprocess.run(line, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        return Check(what, False, str(error), fix)
-    return Check(what, True, done.stdout.strip(), fix)
+def _git() -> str:
+    return subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _query(what: str, query: Callable[[], str], fix: str, needed: bool = True) -> Check:
     try:
         return Check(what, True, query(), fix)
-    except UserError as error:
+    except (UserError, OSError, subprocess.CalledProcessError) as error:
         return Check(what, not needed, str(error).splitlines()[0], fix)
 
 
@@ -111,19 +100,16 @@ def _server() -> Check:
             "raise SystemExit(str(trouble) if trouble else 0)"
         )
         fix = f"is the server at {address} up? prefect server start, or unset PREFECT_API_URL"
-        home = os.environ
     else:
         probe = "from prefect import flow\n@flow\ndef probe(): return 1\nassert probe() == 1"
         fix = "run make setup again: Prefect 3.8 needs fastapi<0.151 and sqlalchemy<2.1"
-        home = None
-    with tempfile.TemporaryDirectory() as fresh:
-        environment = (
-            dict(home) if home else os.environ | {"PREFECT_HOME": fresh, "PREFECT_LOGGING_LEVEL": "ERROR"}
-        )
+    with tempfile.TemporaryDirectory() as home:
+        fresh = {} if address else {"PREFECT_HOME": home, "PREFECT_LOGGING_LEVEL": "ERROR"}
+        line = [sys.executable, "-c", probe]
         try:
             done = subprocess.run(
-                [sys.executable, "-c", probe],
-                env=environment,
+                line,
+                env=os.environ | fresh,
                 capture_output=True,
                 text=True,
                 timeout=_SERVER_SECONDS,

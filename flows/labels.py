@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +14,7 @@ from realign.errors import LabelsMissing, UserError
 from realign.store import artifacts, schemas
 from realign.store import ledger_batches as batches
 from realign.store.artifacts import ARTIFACTS
+from realign.store.host import Host
 from realign.store.ledger import Ledger
 from realign.store.work import WORK, Work
 
@@ -201,7 +201,7 @@ def verify(root: Path) -> list[str]:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+    return Host().now().isoformat(timespec="microseconds")
 
 
 def _ledger(root: Path) -> pd.DataFrame:

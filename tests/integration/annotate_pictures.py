@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from annotate_server import Server, pair, publish
 
 from realign.config.params import People
 from realign.labelers.human.page.store import Store
+from realign.store.host import Host
 
 _QUESTIONS = (
     (
@@ -70,10 +72,19 @@ def main(target: Path) -> None:
                 person.driver.save_screenshot(target / "annotate-overview.png")
 
 
+class _Clock(Host):
+    """A time of day that `seconds` sets."""
+
+    seconds = 1_800_000_000.0
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds, UTC)
+
+
 def _vote(folder: Path, first: dict[str, str]) -> None:
     """Some votes of people of different care, each at their own speed."""
-    rng, now = np.random.default_rng(3), [1_800_000_000.0]
-    store = Store(folder / "votes.sqlite", clock=lambda: now[0])
+    rng, clock = np.random.default_rng(3), _Clock()
+    store = Store(folder / "votes.sqlite", clock)
     better = {row[1] for row in _QUESTIONS}
     for name, care, speed in (("anna", 0.95, 14), ("ben", 0.85, 22), ("chen", 0.65, 8)):
         for _ in range(37 if name == "anna" else 45):
@@ -83,7 +94,7 @@ def _vote(folder: Path, first: dict[str, str]) -> None:
             right = "left" if found.left in better else "right"
             wrong = "right" if right == "left" else "left"
             choice = right if rng.random() < care else (wrong if rng.random() < 0.7 else "tie")
-            now[0] += rng.gamma(4, speed / 4)
+            clock.seconds += rng.gamma(4, speed / 4)
             comment = "The time is wrong." if choice == wrong and rng.random() < 0.3 else None
             store.vote(name, found.showing, choice, int(rng.integers(1, 4)), comment)
     store.close()

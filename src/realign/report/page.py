@@ -23,7 +23,8 @@ def render(values: Mapping[str, Any], template: str = "page.html") -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "figure": figure, "seen": excerpt, "percent": percent, "share": share, "points": points, "change": change, "p": p_words,
+        "figure": figure, "seen": excerpt, "percent": percent, "share": share, "points": points, "change": change,
+        "p": p_words,
     }  # fmt: skip
     return environment.get_template(template).render(values) + "\n"
 

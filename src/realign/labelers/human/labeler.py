@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
@@ -29,7 +30,7 @@ def label(request: LabelRequest) -> Labels:
 def consensus(request: LabelRequest, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Winner (NO_LABEL where nobody voted) and p_a of each pair by the people's consensus. Shapes (n,), (n,).
 
-    Consensus is taken over all votes at once, since it learns who is reliable from every pair.
+    The consensus is computed from all votes at once, since every pair shows who is reliable.
 
     Raises:
         LabelsMissing: too few of `pairs` have enough votes; the queue for the page is published first.
@@ -44,8 +45,8 @@ def consensus(request: LabelRequest, pairs: pd.DataFrame) -> tuple[np.ndarray, n
         missing = int((settings.min_votes - counts[short]).sum())
         raise LabelsMissing(
             f"{missing} votes are missing on {int(short.sum())} of {len(pairs)} pairs (label.people.min_votes is "
-            f"{settings.min_votes}). Open the page for people with: realign label. When the votes are there, the "
-            "same command goes on from here",
+            f"{settings.min_votes}). Open the page for people with: realign label. When all votes are in, the "
+            "same command continues from here",
             code="label.votes_missing",
         )
     agreed = aggregate(votes, settings.consensus, request.seed).set_index("pair_id")
@@ -55,7 +56,7 @@ def consensus(request: LabelRequest, pairs: pd.DataFrame) -> tuple[np.ndarray, n
 
 
 def publish(request: LabelRequest, pairs: pd.DataFrame) -> None:
-    """Put the pairs, and the known ones among which they hide, where the page finds them."""
+    """Write the queue of the page: the pairs, and the known ones that serve as hidden checks."""
     columns = ["pair_id", "prompt_id", "messages", "response_a", "response_b", "text_a", "text_b"]
     wanted = pairs[columns].assign(value=_value(request, pairs), known=None)
     hidden = request.known[columns].assign(value=0.0, known=request.known["answer"])
@@ -66,9 +67,8 @@ def publish(request: LabelRequest, pairs: pd.DataFrame) -> None:
 
 def _value(request: LabelRequest, pairs: pd.DataFrame) -> np.ndarray:
     """How unsure the judges are of each pair: 1 - |2 p - 1| of their mean, and their spread. Shape (n,)."""
-    ledger = Ledger(request.work.ledger())
-    labels = ledger.everything()
-    ledger.close()
+    with closing(Ledger(request.work.ledger())) as ledger:
+        labels = ledger.everything()
     machine = labels[(labels["kind"] != "human") & labels["winner"].isin(OUTCOMES)]
     by_pair = machine.groupby("pair_id")["p_a"]
     doubt = (1 - (2 * by_pair.mean() - 1).abs()) + by_pair.std(ddof=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
@@ -27,6 +28,11 @@ COOKIE = "realign_session"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 _STATIC = Path(__file__).parent / "static"
+_REFUSALS: dict[type[Exception], tuple[int, str]] = {
+    RequestValidationError: (422, "This page does not know that address."),
+    NotAssigned: (403, "This pair was not assigned to you. Nothing was saved."),
+    AlreadyAnswered: (409, "You have already answered this pair. Nothing was saved twice."),
+}
 _router = APIRouter()
 
 
@@ -114,9 +120,8 @@ def create_app(
     app.mount("/static", StaticFiles(directory=_STATIC))
     app.include_router(_router)
     app.add_exception_handler(AnyHTTPException, _refused)
-    app.add_exception_handler(RequestValidationError, _bad_address)
-    app.add_exception_handler(NotAssigned, _not_assigned)
-    app.add_exception_handler(AlreadyAnswered, _already_answered)
+    for kind, (status, why) in _REFUSALS.items():
+        app.add_exception_handler(kind, partial(_refuse, status, why))
     return app
 
 
@@ -284,15 +289,5 @@ def _refused(_: Request, error: Exception) -> Response:
     return response
 
 
-def _bad_address(_: Request, __: Exception) -> Response:
-    return pages.page("refused.html", 422, why="This page does not know that address.")
-
-
-def _not_assigned(_: Request, __: Exception) -> Response:
-    return pages.page("refused.html", 403, why="This pair was not assigned to you. Nothing was saved.")
-
-
-def _already_answered(_: Request, __: Exception) -> Response:
-    return pages.page(
-        "refused.html", 409, why="You have already answered this pair. Nothing was saved twice."
-    )
+def _refuse(status: int, why: str, _request: Request, _error: Exception) -> Response:
+    return pages.page("refused.html", status, why=why)

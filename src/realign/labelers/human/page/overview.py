@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any, Literal
 
 import pandas as pd
@@ -75,10 +74,10 @@ class Overview:
 
     def _current(self) -> dict[str, Any]:
         with self._lock:
-            began, version = time.monotonic(), self._store.version()
+            began, version = self._store.host.monotonic(), self._store.version()
             if version != self._version and began >= self._until:
                 self._figures, self._version = self._compute(), version
-                now = time.monotonic()
+                now = self._store.host.monotonic()
                 self._until = now + _REST * (now - began)
             return self._figures
 

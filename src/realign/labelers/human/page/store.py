@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from realign.labelers.human.page.assignment import (
     Showing,
 )
 from realign.labelers.human.page.database import Database
+from realign.store.host import Host
 from realign.store.schemas import QUEUE
 
 LEASE = 30 * 60.0
@@ -69,12 +69,12 @@ class Store:
 
     Args:
         path: the SQLite file; its folder is created.
-        clock: seconds since the epoch.
+        host: the machine's clock.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: Path, host: Host | None = None) -> None:
         self._db = Database(path)
-        self._clock = clock
+        self.host = host or Host()
 
     def publish(self, batch: pd.DataFrame) -> None:
         """Make this the batch that people vote on; votes on pairs that leave it are kept.
@@ -119,7 +119,7 @@ class Store:
 
         It is the same pair until it is answered, however often it is requested.
         """
-        now = self._clock()
+        now = self._now()
         row = self._open_pair(person)
         if row is None:
             with self._db.transaction() as db:
@@ -202,7 +202,7 @@ class Store:
         states = {state: count for state, count in rows}  # noqa: C416 (rows are no tuples)
         waiting = self._db.all(
             f"SELECT count(*) FROM ({_CANDIDATES}) WHERE taken < :enough",
-            person=person, now=self._clock(), enough=people.min_votes,
+            person=person, now=self._now(), enough=people.min_votes,
         )[0][0]  # fmt: skip
         times = self._db.all(
             "SELECT min(given_at - shown_at, :most) FROM events WHERE person = :person AND kind = 'vote' "
@@ -271,6 +271,9 @@ class Store:
         """Close the file; the store cannot be used after."""
         self._db.close()
 
+    def _now(self) -> float:
+        return self.host.now().timestamp()
+
     def _person(self, column: str, value: str) -> Person | None:
         row = self._db.one(f"SELECT name, role FROM people WHERE invited AND {column} = :value", value=value)
         return Person(*row) if row else None
@@ -324,7 +327,7 @@ class Store:
         )
 
     def _reopen(self, db: sqlite3.Connection, row: sqlite3.Row) -> None:
-        now = self._clock()
+        now = self._now()
         self._log(db, row, "undo", (None, None, None))
         db.execute(
             "UPDATE assignments SET state = 'open', round = round + 1, place = :place, shown_at = :now, "
@@ -337,7 +340,7 @@ class Store:
         db.execute(
             "INSERT INTO events (person, pair_id, occasion, round, kind, winner, confidence, comment, shown_at, "
             "given_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*showing, kind, *answer, row["shown_at"], self._clock()),
+            (*showing, kind, *answer, row["shown_at"], self._now()),
         )
 
     def _top(self, person: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -14,20 +15,20 @@ from realign.labelers.human.page.access import Keys
 from realign.labelers.human.page.app import create_app
 from realign.labelers.human.page.store import Store
 from realign.store import ids
+from realign.store.host import Host
 from realign.store.schemas import QUEUE
 
 SECRET = "unit-test-secret-" + "x" * 32
 HOW = Resampling(500, 0.95, 0)
 
 
-class Clock:
-    """Seconds that pass only when told to."""
+class Clock(Host):
+    """A machine whose time of day stands still; tests move its `seconds`."""
 
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
+    seconds = 1_000_000.0
 
-    def __call__(self) -> float:
-        return self.now
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds, UTC)
 
 
 def settings(**changes) -> People:

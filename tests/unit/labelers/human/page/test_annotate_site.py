@@ -321,7 +321,7 @@ def test_the_overview_measures_people(tmp_path):
         while (found := site.store.next(name, site.people)) is not None:
             number += 1
             right = "right" if found.showing.occasion else "left"
-            site.clock.now += 10
+            site.clock.seconds += 10
             site.store.vote(name, found.showing, "tie" if wrong and number % wrong == 0 else right)
     boss = site.client("boss")
     people = pd.read_csv(io.StringIO(boss.get("/people.csv").text))

@@ -33,7 +33,7 @@ def all_of(desk, name, people=ONE, choice="left"):
 def test_a_vote_becomes_a_verdict_that_the_ledger_takes(tmp_path):
     desk, clock = store(tmp_path, batch(3))
     found = desk.next("anna", ONE)
-    clock.now += 12.34
+    clock.seconds += 12.34
     desk.vote("anna", found.showing, "right", 3, "b is kinder")
     frame = desk.votes()
     row = frame.iloc[0]
@@ -78,7 +78,7 @@ def test_the_most_valuable_pair_comes_first_and_ties_go_by_id(tmp_path):
 def test_asking_again_shows_the_same_pair_and_writes_nothing(tmp_path):
     desk, clock = store(tmp_path, batch(3))
     first = desk.next("anna", ONE)
-    clock.now += 60
+    clock.seconds += 60
     assert desk.next("anna", ONE) == first
     desk.vote("anna", first.showing, "left")
     assert desk.votes()["seconds"].tolist() == [60.0]
@@ -89,9 +89,9 @@ def test_what_one_looks_at_nobody_else_gets_until_the_lease_ends(tmp_path):
     anna, ben = desk.next("anna", ONE), desk.next("ben", ONE)
     assert (anna.showing.pair_id, ben.showing.pair_id) == ("p000", "p001")
     assert desk.next("chen", ONE) is None
-    clock.now += LEASE + 1
+    clock.seconds += LEASE + 1
     assert desk.next("chen", ONE).showing.pair_id == "p000"
-    clock.now += 5
+    clock.seconds += 5
     desk.vote("anna", anna.showing, "left")  # who comes back late is still heard
     assert desk.votes()["seconds"].tolist() == [LEASE]  # but counts as away, not as slow
 
@@ -99,9 +99,9 @@ def test_what_one_looks_at_nobody_else_gets_until_the_lease_ends(tmp_path):
 def test_coming_back_after_the_lease_starts_the_clock_anew(tmp_path):
     desk, clock = store(tmp_path, batch(1))
     desk.next("anna", ONE)
-    clock.now += 10 * LEASE
+    clock.seconds += 10 * LEASE
     found = desk.next("anna", ONE)
-    clock.now += 7
+    clock.seconds += 7
     desk.vote("anna", found.showing, "left")
     assert desk.votes()["seconds"].tolist() == [7.0]
 
@@ -110,7 +110,7 @@ def test_reading_for_long_keeps_the_lease(tmp_path):
     desk, clock = store(tmp_path, batch(1))
     for _ in range(5):
         desk.next("anna", ONE)
-        clock.now += 0.6 * LEASE
+        clock.seconds += 0.6 * LEASE
     assert desk.next("ben", ONE) is None
 
 
@@ -264,7 +264,7 @@ def test_progress_and_pace(tmp_path):
     assert desk.progress("anna", ONE).seconds is None
     for seconds in (5, 10, 1000):
         found = desk.next("anna", ONE)
-        clock.now += seconds
+        clock.seconds += seconds
         desk.vote("anna", found.showing, "left")
     found = desk.progress("anna", ONE)
     assert (found.answered, found.to_go, found.seconds) == (3, 3, 10)
