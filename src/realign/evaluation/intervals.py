@@ -128,7 +128,7 @@ def bootstrap(
         return Figure(value, value, value, len(samples[0]), "constant")
     with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
         warnings.simplefilter("ignore")
-        found = stats.bootstrap(
+        resampled = stats.bootstrap(
             samples,
             statistic,
             paired=len(samples) > 1,
@@ -140,10 +140,10 @@ def bootstrap(
             rng=np.random.default_rng(how.seed),
         )
     value = _round(float(statistic(*samples, axis=-1)))
-    low, high = found.confidence_interval
+    low, high = resampled.confidence_interval
     if np.isfinite([low, high]).all():
         return Figure(value, _round(low), _round(high), len(samples[0]), f"bootstrap BCa over {how.unit}")
-    if np.ptp(found.bootstrap_distribution) == 0:
+    if np.ptp(resampled.bootstrap_distribution) == 0:
         return Figure(value, value, value, len(samples[0]), "constant")
     return None  # some resamples have no value, so the interval cannot be known
 

@@ -157,7 +157,7 @@ def _pairs(root: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _pilot(root: Path) -> pd.DataFrame:
-    """The labels that strategies which learn have been taught so far; none before the pilot has run."""
+    """The labels that strategies that learn have to go by so far; none before the pilot has run."""
     path = root / ARTIFACTS["pilot"].path
     if path.is_file():
         return artifacts.read_table(path, schemas.PILOT)

@@ -31,8 +31,8 @@ def stratified(pool: Candidates, best: np.ndarray, count: int) -> np.ndarray:
     for number in range(clusters):
         members = offered[cluster == number]
         picked.append(members[np.lexsort((members, best[members]))][: quota[number]])
-    found = np.concatenate(picked)
-    return np.asarray(found[np.lexsort((found, best[found]))])
+    chosen = np.concatenate(picked)
+    return np.asarray(chosen[np.lexsort((chosen, best[chosen]))])
 
 
 def k_center(pool: Candidates, best: np.ndarray, count: int) -> np.ndarray:

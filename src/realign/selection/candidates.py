@@ -73,10 +73,10 @@ class Candidates:
     @cached_property
     def owner(self) -> np.ndarray:
         """Index into prompt_ids for each response. Shape (R,)."""
-        found = np.zeros(len(self.responses), dtype=int)
-        found[self.first] = self.prompt
-        found[self.second] = self.prompt
-        return found
+        owner = np.zeros(len(self.responses), dtype=int)
+        owner[self.first] = self.prompt
+        owner[self.second] = self.prompt
+        return owner
 
     @cached_property
     def log_length_ratio(self) -> np.ndarray:
@@ -112,7 +112,7 @@ class Candidates:
     def p_first(self) -> np.ndarray:
         """Probability that the first wins, by a head with length as a covariate beside the embedding. Shape (P,).
 
-        Calibrated on out-of-fold gaps, 6 decimals; 1/2 throughout where the labels taught nothing.
+        Calibrated on out-of-fold gaps, 6 decimals; 1/2 throughout where nothing was learned from the labels.
 
         Raises:
             UserError: no pair is labeled yet.

@@ -1,4 +1,4 @@
-"""What strategies that learn are taught: pairs with a label, as arrays."""
+"""Pairs with a label as arrays: what strategies that learn are fitted to."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class LabeledPairs:
 def labeled_pairs(
     pilot: pd.DataFrame, responses: pd.DataFrame, embeddings: pd.DataFrame
 ) -> LabeledPairs | None:
-    """Labeled pairs as a head is taught them; None where no label says anything.
+    """Labeled pairs as a reward head is fitted to them; None where there is no label.
 
-    The winner teaches, not the labeler's probability: a simulated annotator's is free of the noise
+    The target is the winner, not the labeler's probability: a simulated annotator's is free of the noise
     that its labels have, and people give none.
 
     Args:

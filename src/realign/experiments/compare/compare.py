@@ -114,7 +114,7 @@ def _arms(runs: dict[str, Runs], grid: Grid, confidence: float) -> list[Json]:
     rows = []
     for k, strategy in enumerate(grid.strategies):
         for b, budget in enumerate(grid.budgets):
-            figures = {name: _figure(name, found, (k, b), confidence) for name, found in runs.items()}
+            figures = {name: _figure(name, part, (k, b), confidence) for name, part in runs.items()}
             rows.append({"strategy": strategy, "budget": budget, "figures": figures})
     return rows
 
@@ -154,30 +154,30 @@ def _differences(runs: dict[str, Runs], grid: Grid, confidence: float) -> list[J
     rows = []
     for k, strategy in enumerate(grid.strategies[1:], start=1):
         for b, budget in enumerate(grid.budgets):
-            figures = {name: _difference(found, k, b, grid, confidence) for name, found in runs.items()}
+            figures = {name: _difference(part, k, b, grid, confidence) for name, part in runs.items()}
             rows.append({"strategy": strategy, "budget": budget, "figures": figures})
     return rows
 
 
 def _difference(runs: Runs, strategy: int, budget: int, grid: Grid, confidence: float) -> Json | None:
-    found = difference(runs, strategy, 0, budget)
-    if found is None:
+    apart = difference(runs, strategy, 0, budget)
+    if apart is None:
         return None
-    half = found.half_width(confidence)
+    half = apart.half_width(confidence)
     return {
-        "value": _round(found.value),
-        "low": _round(found.value - half),
-        "high": _round(found.value + half),
-        "p": _round(found.p_value()) if len(grid.seeds) > 1 else None,
+        "value": _round(apart.value),
+        "low": _round(apart.value - half),
+        "high": _round(apart.value + half),
+        "p": _round(apart.p_value()) if len(grid.seeds) > 1 else None,
     }
 
 
 def _correct(figures: list[Json]) -> None:
     """Holm's correction over a family of differences, in place."""
-    asked = [figure for figure in figures if figure["p"] is not None]
+    tested = [figure for figure in figures if figure["p"] is not None]
     for figure in figures:
         figure["p_holm"] = None
-    for figure, p in zip(asked, holm([figure["p"] for figure in asked]), strict=True):
+    for figure, p in zip(tested, holm([figure["p"] for figure in tested]), strict=True):
         figure["p_holm"] = p
 
 

@@ -43,17 +43,17 @@ def _strategy(name: str, result: Json, level: float) -> Json:
             signs[BETTER if figure["value"] > 0 else WORSE].append(row["budget"])
     better, worse = signs[BETTER], signs[WORSE]
     word = (MIXED if worse else BETTER) if better else WORSE if worse else UNKNOWN
-    found = {"conclusion": word, "better_at": better, "worse_at": worse}
-    return found | {"sentence": _of_strategy(name, found, result)}
+    row = {"conclusion": word, "better_at": better, "worse_at": worse}
+    return row | {"sentence": _of_strategy(name, row, result)}
 
 
-def _of_strategy(name: str, found: Json, result: Json) -> str:
+def _of_strategy(name: str, row: Json, result: Json) -> str:
     baseline = result["baseline"]
-    if found["conclusion"] == UNKNOWN:
+    if row["conclusion"] == UNKNOWN:
         return f"{name} is not distinguishable from {baseline} at any budget."
     parts = [
         f"{word} than {baseline} with {_listed(budgets)} labels"
-        for word, budgets in ((BETTER, found["better_at"]), (WORSE, found["worse_at"]))
+        for word, budgets in ((BETTER, row["better_at"]), (WORSE, row["worse_at"]))
         if budgets
     ]
     return f"{name} is {' and '.join(parts)}."
@@ -67,10 +67,10 @@ def _sentences(result: Json, rows: dict[str, Json], head: Json) -> list[str]:
             "Train with at least two seeds, better three."
         ]
     if best is None:
-        said = [f"Not distinguishable: no strategy is better than {baseline}. {_nearest(result)}"]
+        sentences = [f"Not distinguishable: no strategy is better than {baseline}. {_nearest(result)}"]
     else:
         rivals = f", though not distinguishable from {_listed(head['equals'])}" if head["equals"] else ""
-        said = [
+        sentences = [
             f"{best} is best{rivals}: {_in_score(best, head['at'], result)}.",
             _in_labels(best, result),
             _win_rate(best, head["at"], result),
@@ -78,7 +78,7 @@ def _sentences(result: Json, rows: dict[str, Json], head: Json) -> list[str]:
     other = [
         row["sentence"] for name, row in rows.items() if row["conclusion"] in (WORSE, MIXED) and name != best
     ]
-    return [sentence for sentence in (*said, *other) if sentence]
+    return [sentence for sentence in (*sentences, *other) if sentence]
 
 
 def _in_score(name: str, budget: int, result: Json) -> str:
@@ -137,8 +137,8 @@ def _nearest(result: Json) -> str:
 def _equals(best: str, budget: int, proven: list[str], primary: Runs, grid: Grid, level: float) -> list[str]:
     rivals = [name for name in proven if name != best]
     places = [grid.strategies.index(name) for name in (best, *rivals)]
-    found = [difference(primary, places[0], k, grid.budgets.index(budget)) for k in places[1:]]
-    p_values = holm([1.0 if one is None else one.p_value() for one in found])
+    apart = [difference(primary, places[0], k, grid.budgets.index(budget)) for k in places[1:]]
+    p_values = holm([1.0 if one is None else one.p_value() for one in apart])
     return [name for name, p in zip(rivals, p_values, strict=True) if p > level]
 
 

@@ -26,9 +26,9 @@ def length_controlled(win: np.ndarray, longer_by: np.ndarray) -> Runs:
     shape = win.shape
     value, influence = np.full(shape[:-1], np.nan), np.zeros(shape)
     for run in np.ndindex(*shape[:-1]):
-        found = _fit(win[run], longer_by[run])
-        if found:
-            value[run], influence[run] = found
+        fit = _fit(win[run], longer_by[run])
+        if fit:
+            value[run], influence[run] = fit
     return Runs(value, influence, np.full(shape[:2], shape[-1]))
 
 

@@ -70,13 +70,13 @@ def saved(runs: Runs, grid: Grid, how: Resampling) -> dict[str, list[dict[str, A
     if len(grid.budgets) < 2 or np.isnan(runs.value).any():
         return {}
     budgets = np.array(grid.budgets, dtype=float)
-    found = [_needs(scores, budgets) for scores in (runs.value.mean(2), *draws(runs, how))]
+    needs = [_needs(scores, budgets) for scores in (runs.value.mean(2), *draws(runs, how))]
     tail = 100 * (1 - how.confidence) / 2
     rows: dict[str, list[dict[str, Any]]] = {}
     for k, name in enumerate(grid.strategies[1:], start=1):
         rows[name] = []
         for b in range(1, len(budgets)):
-            least, most, by_baseline, score = (np.array([one[i][k, b] for one in found]) for i in range(4))
+            least, most, by_baseline, score = (np.array([one[i][k, b] for one in needs]) for i in range(4))
             worst, best = 1 - most / by_baseline, 1 - least / by_baseline
             low = np.percentile(worst[1:], tail, method="lower")
             high = np.percentile(best[1:], 100 - tail, method="higher")

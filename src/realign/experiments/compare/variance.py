@@ -103,10 +103,10 @@ def noise(runs: Runs, strategy: int, budget: int) -> Noise | None:
 @lru_cache(maxsize=2)  # the same two answers for every difference of a metric
 def _by_budget(runs: Runs, baseline: bool) -> list[Noise | None]:
     of = slice(0, 1) if baseline else slice(1, None)
-    found = [_between(runs.value[of, b], runs.influence[of, b]) for b in range(runs.value.shape[1])]
-    known = [one for one in found if one]
+    between = [_between(runs.value[of, b], runs.influence[of, b]) for b in range(runs.value.shape[1])]
+    known = [one for one in between if one]
     if not known:
-        return [None] * len(found)
+        return [None] * len(between)
     everywhere = np.mean([one[:2] for one in known], axis=0)
     shrink = (1 - _SHARED) ** 2 + (1 - (1 - _SHARED) ** 2) / len(known)
 
@@ -115,15 +115,15 @@ def _by_budget(runs: Runs, baseline: bool) -> list[Noise | None]:
         freedom = one[2] * (runs.value.shape[2] - 1) / shrink
         return Noise(float(total), float(sampling), ((float(total), freedom),))
 
-    return [mix(one) if one else None for one in found]
+    return [mix(one) if one else None for one in between]
 
 
 def _pooled(runs: Runs, budget: int) -> Noise | None:
     """Over all strategies, allowing for a seed that does the same to all of them."""
-    found = _between(runs.value[:, budget], runs.influence[:, budget])
-    if found is None:
+    between = _between(runs.value[:, budget], runs.influence[:, budget])
+    if between is None:
         return None
-    total, sampling, strategies = found
+    total, sampling, strategies = between
     known = ~np.isnan(runs.value[:, budget]).any(-1)
     alike = float(runs.value[known, budget].mean(0).var(ddof=1))
     seeds = runs.value.shape[2] - 1.0

@@ -55,9 +55,9 @@ def terms(rows: pd.DataFrame, temperatures: tuple[float, ...]) -> dict[str, Term
         t: figures.terms(rows.assign(p_winner=p_by_gap(rows["score_gap"].to_numpy(), t)))
         for t in temperatures
     }
-    found = dict(expected[main])
-    found[ERROR] = found.pop("expected_error")
-    return found | {f"temperature {t:g}": expected[t]["expected_error"] for t in more}
+    main_terms = dict(expected[main])
+    main_terms[ERROR] = main_terms.pop("expected_error")
+    return main_terms | {f"temperature {t:g}": expected[t]["expected_error"] for t in more}
 
 
 def _gap(rows: pd.DataFrame, scores: pd.Series) -> np.ndarray:

@@ -82,12 +82,12 @@ def embeddings(responses: pd.DataFrame, origin: Source, work: Work) -> pd.DataFr
 
     A response without direction (no token, or numbers that are not finite) has no row.
     """
-    found = vectors(
+    embedded = vectors(
         responses["text"].tolist(),
         origin.fingerprint,
         lambda: EMBEDDERS[origin.embed.method](origin.base, origin.embed),
         origin.embed.tokens_per_batch,
         work,
     )
-    frame = pd.DataFrame({"response_id": responses["response_id"], "vector": found})
-    return frame[[bool(np.isfinite(vector).all() and vector.any()) for vector in found]]
+    frame = pd.DataFrame({"response_id": responses["response_id"], "vector": embedded})
+    return frame[[bool(np.isfinite(vector).all() and vector.any()) for vector in embedded]]

@@ -48,14 +48,14 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     """Hold every strategy against the baseline; computes no figure of its own."""
     measure, options = settings.evaluate, settings.compare
     how = How(measure.confidence, measure.resamples, settings.seed, options.baseline)
-    found = compare(inputs.arm_answers, inputs.arm_margins, inputs.arm_picks, how)
-    return Outputs(found, compare_page.render(found), _plot(found))
+    result = compare(inputs.arm_answers, inputs.arm_margins, inputs.arm_picks, how)
+    return Outputs(result, compare_page.render(result), _plot(result))
 
 
-def _plot(found: dict[str, Any]) -> pd.DataFrame:
+def _plot(result: dict[str, Any]) -> pd.DataFrame:
     rows = [
         {"metric": name, "strategy": arm["strategy"], "budget": arm["budget"], **figure}
-        for arm in found["arms"]
+        for arm in result["arms"]
         for name, figure in arm["figures"].items()
         if figure is not None
     ]
