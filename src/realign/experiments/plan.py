@@ -147,7 +147,7 @@ def _pairs(root: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
             code="plan.no_pilot",
         )
     with tempfile.TemporaryDirectory() as folder:
-        work = Work(Path(folder) / WORK, "plan")  # a question leaves no gate report behind
+        work = Work(Path(folder) / WORK, "plan")  # a plan leaves no gate report behind
         picked = select(
             **tables, pilot=pilot, strategies=[params.strategy, *others], known=known, options=params.select,
             seed=params.seed,

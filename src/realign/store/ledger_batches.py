@@ -92,7 +92,7 @@ def verify(folder: Path) -> list[str]:
 
 
 def unsound(frame: pd.DataFrame) -> list[str]:
-    """Verdicts whose key, outcome or probability cannot be."""
+    """Labels whose key, outcome or probability cannot be right."""
     problems = []
     keys = [
         label_id(pair, fingerprint, annotator, int(occasion))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -60,12 +61,9 @@ def _account(
 def _outlook(request: LabelRequest) -> Outlook:
     """What the ledger, teammates' batches included, leaves to be bought."""
     spec = judge_spec(request.settings.judge, request.rubric)
-    ledger = Ledger(request.work.ledger())
-    try:
+    with closing(Ledger(request.work.ledger())) as ledger:
         batches.merge(ledger, request.work.shared_ledger())
         pairs = outlook(jobs(spec, request.pairs, ledger), request.settings.budget)
-    finally:
-        ledger.close()
     at_once = spec.judge.concurrency if spec.backend.priced else 1
     return Outlook(pairs, spec.money, at_once, spec.judge.max_tokens)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -49,8 +50,7 @@ def label_with_judge(spec: JudgeSpec, pairs: pd.DataFrame, budget: Budget, work:
         Transient: calls got no answer; what came is in the ledger, and the same command goes on.
         UserError: the judge cannot be asked.
     """
-    ledger = Ledger(work.ledger())
-    try:
+    with closing(Ledger(work.ledger())) as ledger:
         batches.merge(ledger, work.shared_ledger())
         wanted = jobs(spec, pairs, ledger)
         paid = paid_for(wanted, budget)
@@ -62,8 +62,6 @@ def label_with_judge(spec: JudgeSpec, pairs: pd.DataFrame, budget: Budget, work:
         ledger.put(combine([job for job in wanted if len(job.answers) == len(ORDERS)]))
         failures.check(spec)
         return ledger.labels(spec.fingerprint, [job.pair_id for job in paid_for(wanted, budget)])
-    finally:
-        ledger.close()
 
 
 @dataclass
