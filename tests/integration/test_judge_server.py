@@ -59,7 +59,12 @@ def marks(folder: Path, server: Running, count: int) -> dict[str, tuple[str, str
 
 def answered(folder: Path, server: Running, count: int) -> set[tuple[str, str]]:
     """Orders that the ledger holds."""
-    return {(job.pair_id, answer.shown) for job in wanted(folder, server, count) for answer in job.answers}
+    return {
+        (job.pair_id, shown)
+        for job in wanted(folder, server, count)
+        for shown in ORDERS
+        if shown not in job.missing
+    }
 
 
 def wait_until(event: Callable[[], bool]) -> None:
