@@ -27,10 +27,11 @@ def load(path: Path) -> Params:
         raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(
-            f"{path} is not there. Run from the project's root, or restore it: git checkout {path.name}"
+            f"{path} is not there. Run from the project's root, or restore it: git checkout {path.name}",
+            code="params.missing",
         ) from None
     except (YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid YAML: {error}") from None
+        raise UserError(f"{path} is not valid YAML: {error}", code="params.not_yaml") from None
     return check(raw, path.name)
 
 
@@ -41,7 +42,9 @@ def check(raw: object, name: str = PARAMS_FILE) -> Params:
         UserError: lists every unknown, missing or wrong key and every impossible combination.
     """
     if not isinstance(raw, dict):
-        raise UserError(f"{name} must hold sections (key: value), not {type(raw).__name__}")
+        raise UserError(
+            f"{name} must hold sections (key: value), not {type(raw).__name__}", code="params.not_sections"
+        )
     try:
         params = Params.model_validate(raw)
     except ValidationError as error:
@@ -51,7 +54,9 @@ def check(raw: object, name: str = PARAMS_FILE) -> Params:
         problems = impossible(params)
         if not problems:
             return params
-    raise UserError(listing(f"{name} cannot be used ({len(problems)} problem(s)):", problems))
+    raise UserError(
+        listing(f"{name} cannot be used ({len(problems)} problem(s)):", problems), code="params.refused"
+    )
 
 
 def _sound(raw: dict[Any, Any], broken: set[int | str]) -> Params:

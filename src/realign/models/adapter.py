@@ -27,7 +27,8 @@ def earlier_record(adapter: Path, base: str, key: str) -> dict[str, Any]:
     lacks = [name for name in _PARTS if not (adapter / name).is_file()]
     if lacks:
         raise UserError(
-            f"{key}: {adapter} holds no adapter as a run leaves it in models/adapter: it lacks {', '.join(lacks)}"
+            f"{key}: {adapter} holds no adapter as a run leaves it in models/adapter: it lacks {', '.join(lacks)}",
+            code="adapter.incomplete",
         )
     record = read_json(adapter / RECORD)
     unsaid = [
@@ -36,11 +37,13 @@ def earlier_record(adapter: Path, base: str, key: str) -> dict[str, Any]:
     if unsaid:
         raise UserError(
             f"{key}: {adapter / RECORD} does not say the {' and '.join(unsaid)} of the training, so nothing can be "
-            "compared with it. Train that adapter once more with this version, or set rewards.reward to base"
+            "compared with it. Train that adapter once more with this version, or set rewards.reward to base",
+            code="adapter.no_record",
         )
     if record["base"] != base:
         raise UserError(
             f"{key}: {adapter} was trained on another base ({record['base']}) than this run's ({base}), so its "
-            "log-ratio to this base means nothing. Name an adapter of this base, or set rewards.reward to base"
+            "log-ratio to this base means nothing. Name an adapter of this base, or set rewards.reward to base",
+            code="adapter.other_base",
         )
     return record

@@ -51,7 +51,8 @@ def pinned(model: Model, key: str) -> Path:
     )
     if not list(folder.rglob("*.safetensors")):
         raise UserError(
-            f"{key}: {name} has no .safetensors weights; other formats can run code and are not loaded"
+            f"{key}: {name} has no .safetensors weights; other formats can run code and are not loaded",
+            code="model.no_safetensors",
         )
     return folder
 
@@ -123,7 +124,8 @@ def load_reward(model: Model) -> tuple[Any, Any]:
         reward = _whole(AutoModelForSequenceClassification, folder)
     if reward.config.num_labels != 1:
         raise UserError(
-            f"label.reward_model: {model.name} has {reward.config.num_labels} outputs, a reward has one"
+            f"label.reward_model: {model.name} has {reward.config.num_labels} outputs, a reward has one",
+            code="model.not_a_reward",
         )
     return reward, tokenizer
 
@@ -154,7 +156,8 @@ def _in_one_line(key: str, what: str) -> Iterator[None]:
         if "trust_remote_code" in str(error):
             raise UserError(
                 f"{key}: {what}: it brings code of its own, which is never run; name a model of an "
-                "architecture that transformers has"
+                "architecture that transformers has",
+                code="model.own_code",
             ) from None
         words = str(error).strip().splitlines() or [type(error).__name__]
-        raise UserError(f"{key}: {what}: {words[0]}") from None
+        raise UserError(f"{key}: {what}: {words[0]}", code="model.not_loadable") from None

@@ -113,7 +113,10 @@ def _read(root: Path, key: str, stage: str, everything: params.Params, item: Ite
     if path.suffix == ".json":
         return artifacts.read_json(path)
     if not path.is_dir():
-        raise UserError(f"{artifact.path} is not there. Run the stage that makes it: realign status names it")
+        raise UserError(
+            f"{artifact.path} is not there. Run the stage that makes it: realign status names it",
+            code="artifact.missing",
+        )
     return path
 
 

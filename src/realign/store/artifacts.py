@@ -114,7 +114,9 @@ def conform(frame: pd.DataFrame, table: schemas.Table, where: str) -> pa.Table:
     """
     arrays, problems = _checked(frame, table)
     if problems:
-        raise UserError(listing(f"{where} is not a proper table {table.name!r}:", problems))
+        raise UserError(
+            listing(f"{where} is not a proper table {table.name!r}:", problems), code="artifact.improper"
+        )
     keys = frame[list(table.key)].reset_index(drop=True)
     order = keys.sort_values(list(table.key), kind="stable").index
     columns = [arrays[name].take(pa.array(order)) for name in table.names]
@@ -188,7 +190,10 @@ def read_table(path: Path, table: schemas.Table) -> pd.DataFrame:
         UserError: the file is absent, damaged or of another schema.
     """
     if not path.is_file():
-        raise UserError(f"{path} is not there. Run the stage that makes it: realign status names it")
+        raise UserError(
+            f"{path} is not there. Run the stage that makes it: realign status names it",
+            code="artifact.missing",
+        )
     try:
         if path.suffix == ".csv":
             types = {c.name: c.type for c in table.columns}
@@ -199,7 +204,8 @@ def read_table(path: Path, table: schemas.Table) -> pd.DataFrame:
         frame: pd.DataFrame = content.to_pandas()
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{path} cannot be read as a table ({error}). Restore it with: dvc checkout, or run its stage again"
+            f"{path} cannot be read as a table ({error}). Restore it with: dvc checkout, or run its stage again",
+            code="artifact.unreadable",
         ) from None
     wanted = {c.name: c.type for c in table.columns}
     misfits = {
@@ -209,7 +215,9 @@ def read_table(path: Path, table: schemas.Table) -> pd.DataFrame:
     }
     _, problems = _checked(frame, table, misfits)
     if problems:
-        raise UserError(listing(f"{path} is not a proper table {table.name!r}:", problems))
+        raise UserError(
+            listing(f"{path} is not a proper table {table.name!r}:", problems), code="artifact.improper"
+        )
     return frame
 
 
@@ -222,11 +230,18 @@ def read_json(path: Path) -> Json:
     try:
         content: Json = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path} is not there. Run the stage that makes it") from None
+        raise UserError(
+            f"{path} is not there. Run the stage that makes it", code="artifact.missing"
+        ) from None
     except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}). Run its stage again") from None
+        raise UserError(
+            f"{path} is not valid JSON ({error}). Run its stage again", code="artifact.unreadable"
+        ) from None
     if not isinstance(content, dict):
-        raise UserError(f"{path} holds no JSON object, but {type(content).__name__}. Run its stage again")
+        raise UserError(
+            f"{path} holds no JSON object, but {type(content).__name__}. Run its stage again",
+            code="artifact.unreadable",
+        )
     return content
 
 

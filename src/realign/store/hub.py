@@ -45,5 +45,6 @@ def snapshot(name: str, revision: str, kind: Literal["model", "dataset"], key: s
         )
         raise UserError(
             f"{key}: {name!r} at revision {revision!r} cannot be had ({type(error).__name__}). {mend}, or fill the "
-            "local cache (HF_HOME)"
+            "local cache (HF_HOME)",
+            code="hub.not_available",
         ) from None

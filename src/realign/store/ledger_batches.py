@@ -57,7 +57,10 @@ def _all(folder: Path) -> pd.DataFrame:
         except UserError as error:
             problems.append(str(error))
     if problems:
-        raise UserError(listing(f"{folder}: {len(problems)} batch(es) cannot be read:", problems))
+        raise UserError(
+            listing(f"{folder}: {len(problems)} batch(es) cannot be read:", problems),
+            code="ledger.unreadable_batch",
+        )
     if not frames:
         return empty()
     return pd.concat(frames, ignore_index=True).sort_values(["label_id", "given_at"], kind="stable")

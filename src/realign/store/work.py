@@ -254,7 +254,7 @@ def require_rows(frame: pd.DataFrame, what: str, mend: str) -> None:
         UserError: `frame` is empty.
     """
     if frame.empty:
-        raise UserError(listing(f"no {what} left to work on", [mend]))
+        raise UserError(listing(f"no {what} left to work on", [mend]), code="data.nothing_left")
 
 
 def _printable(text: str) -> str:

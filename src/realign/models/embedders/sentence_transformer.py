@@ -33,7 +33,9 @@ def sentence_transformer(base: Path, settings: Embed) -> Encoder:
             model_kwargs={"use_safetensors": True},
         ).eval()
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"embed.model: {settings.model.name} is no sentence encoder: {error}") from None
+        raise UserError(
+            f"embed.model: {settings.model.name} is no sentence encoder: {error}", code="model.not_loadable"
+        ) from None
     tokenizer = model.tokenizer
     longest = min(settings.max_tokens, model.max_seq_length or settings.max_tokens)
 

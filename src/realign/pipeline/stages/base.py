@@ -138,7 +138,10 @@ def _fingerprint(examples: pd.DataFrame, scores: pd.DataFrame, settings: Setting
 def _complete(tokenizer: Any) -> None:
     """Give a loaded tokenizer what generation and DPO need, where it lacks it."""
     if tokenizer.eos_token is None:
-        raise UserError("base.model: its tokenizer has no end token, so no response could ever end")
+        raise UserError(
+            "base.model: its tokenizer has no end token, so no response could ever end",
+            code="model.no_end_token",
+        )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token  # masked out everywhere, never learned
     if tokenizer.chat_template is None:

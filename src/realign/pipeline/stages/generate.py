@@ -109,7 +109,8 @@ def _fitting(
             quarantine.add("prompt", prompt, "prompt_too_long", f"{len(tokens)} tokens")
     if not fitting:
         raise UserError(
-            f"every prompt is longer than generate.max_prompt_tokens ({limit}); raise it in params.yaml"
+            f"every prompt is longer than generate.max_prompt_tokens ({limit}); raise it in params.yaml",
+            code="generate.prompts_too_long",
         )
     return fitting
 

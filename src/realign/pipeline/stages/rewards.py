@@ -109,5 +109,6 @@ def _refuse_silence(tokens: np.ndarray, max_length: int, aligned: bool) -> None:
         limit = "that the earlier policy was trained on" if aligned else "that the base reads"
         raise UserError(
             f"{int((tokens < 1).sum())} of {len(tokens)} responses have no reward: their prompt alone fills the "
-            f"{max_length} tokens {limit}. Set generate.max_prompt_tokens below {max_length}"
+            f"{max_length} tokens {limit}. Set generate.max_prompt_tokens below {max_length}",
+            code="rewards.prompt_too_long",
         )
