@@ -97,6 +97,7 @@ def finished(shared: Path) -> Workspace:
 
 
 def _make(workspace: Workspace) -> None:
+    shutil.rmtree(workspace.root, ignore_errors=True)
     fresh(workspace.root)
     folder = workspace.root.parent
     log = {"REALIGN_CONNECTION_LOG": str(folder / "connections.log")}
@@ -110,7 +111,6 @@ def _make(workspace: Workspace) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=600,
         check=False,
     )
     (folder / "output.txt").write_text(done.stdout)

@@ -41,7 +41,7 @@ class Workspace:
             **self.environment,
         }
 
-    def run(self, *line: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    def run(self, *line: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, output captured together."""
         return subprocess.run(
             line,
@@ -50,13 +50,12 @@ class Workspace:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=timeout,
             check=False,
         )
 
-    def realign(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    def realign(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `realign`."""
-        return self.run(*REALIGN, *arguments, timeout=timeout)
+        return self.run(*REALIGN, *arguments)
 
     def dvc(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `dvc`."""

@@ -2,6 +2,8 @@
 
 import copy
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from ruamel.yaml import YAML
 
 from realign.config import params
+from realign.errors import UserError
 from realign.store import ids, schemas
 
 ROOT = Path(__file__).parents[2]
@@ -148,6 +152,14 @@ def world(train: int = 8, held_out: int = 4, k: int = 4, seed: int = 0) -> World
         pd.DataFrame(responses, columns=schemas.RESPONSES.names),
         pd.DataFrame(vectors, columns=schemas.EMBEDDINGS.names),
     )
+
+
+@contextmanager
+def refused(code: str, kind: type[UserError] = UserError, **words: Any) -> Iterator[Any]:
+    """Expects an error for a person with this code; `match` reads its words too."""
+    with pytest.raises(kind, **words) as error:
+        yield error
+    assert error.value.code == code
 
 
 def shuffled(frame: pd.DataFrame, seed: int = 1) -> pd.DataFrame:

@@ -6,10 +6,9 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from tokenizers.processors import TemplateProcessing
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
-from unit_builders import WORDS, model_named, section
+from unit_builders import WORDS, model_named, refused, section
 
 from realign.config.params import Model
-from realign.errors import UserError
 from realign.models.embedders.encoder import encode
 from realign.models.embedders.sentence_transformer import sentence_transformer
 
@@ -90,7 +89,9 @@ def test_a_texts_vector_is_the_same_to_the_bit_in_any_company(folder):
 def test_a_wrong_revision_names_the_right_one(folder):
     right = model_named(folder).revision
     settings = section("embed", model=Model(name=str(folder), revision="abc"))
-    with pytest.raises(UserError, match=rf"embed\.model: .*revision {right}.*embed\.model\.revision={right}"):
+    with refused(
+        "model.other_revision", match=rf"embed\.model: .*revision {right}.*embed\.model\.revision={right}"
+    ):
         sentence_transformer(folder, settings)
 
 
@@ -106,7 +107,7 @@ def test_the_fingerprint_names_the_encoder_and_its_limit(folder, tiny_folder):
 def test_a_folder_without_a_model_is_a_user_error(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"\0")
     settings = section("embed", model=model_named(tmp_path))
-    with pytest.raises(UserError, match="is no sentence encoder"):
+    with refused("model.not_loadable", match="is no sentence encoder"):
         sentence_transformer(tmp_path, settings)
 
 

@@ -6,10 +6,9 @@ import shutil
 import pytest
 import torch
 from transformers import LlamaForSequenceClassification
-from unit_builders import model_named
+from unit_builders import model_named, refused
 
 from realign.config.params import Model
-from realign.errors import UserError
 from realign.models.load import load_causal, load_reward, pinned
 from realign.store import ids
 
@@ -38,30 +37,34 @@ def test_a_folder_is_pinned_by_its_content(tiny_folder):
 
 def test_another_content_names_the_digest_that_would_fit(copied):
     right = ids.folder_digest(copied)
-    with pytest.raises(UserError, match=rf"has revision {right}.*says 'abc'.*base\.model\.revision={right}"):
+    with refused(
+        "model.other_revision", match=rf"has revision {right}.*says 'abc'.*base\.model\.revision={right}"
+    ):
         pinned(Model(name=str(copied), revision="abc"), "base.model")
     named = model_named(copied)
     (copied / "added.txt").write_text("x")
-    with pytest.raises(UserError, match=r"base\.model: the folder"):
+    with refused("model.other_revision", match=r"base\.model: the folder"):
         pinned(named, "base.model")
 
 
 def test_weights_that_can_run_code_are_refused(copied):
     (copied / "model.safetensors").unlink()
     torch.save({"weight": torch.zeros(1)}, copied / "pytorch_model.bin")
-    with pytest.raises(UserError, match=r"label\.x: .*no \.safetensors weights; other formats can run code"):
+    with refused(
+        "model.no_safetensors", match=r"label\.x: .*no \.safetensors weights; other formats can run code"
+    ):
         pinned(model_named(copied), "label.x")
-    with pytest.raises(UserError, match="is not a causal language model"):
+    with refused("model.not_loadable", match="is not a causal language model"):
         load_causal(copied)
 
 
 def test_a_hub_name_is_not_asked_for_while_the_hub_is_off():
-    with pytest.raises(UserError, match=r"base\.model: 'owner/none' at revision 'abc' cannot be had"):
+    with refused("hub.not_available", match=r"base\.model: 'owner/none' at revision 'abc' cannot be had"):
         pinned(Model(name="owner/none", revision="abc"), "base.model")
 
 
 def test_what_is_neither_folder_nor_hub_name_is_said_so():
-    with pytest.raises(UserError, match="is no hub name"):
+    with refused("hub.bad_name", match="is no hub name"):
         pinned(Model(name="models/that/is/not/there", revision="abc"), "base.model")
 
 
@@ -71,13 +74,13 @@ def test_a_folder_that_is_no_model_is_one_line(copied, file, content):
     (copied / file).unlink()
     if content:
         (copied / file).write_text(content)
-    with pytest.raises(UserError, match=r"^base: copy is not a causal language model: [^\n]+$"):
+    with refused("model.not_loadable", match=r"^base: copy is not a causal language model: [^\n]+$"):
         load_causal(copied)
 
 
 def test_an_unknown_architecture_is_one_line(copied):
     change_config(copied, model_type="nonsense")
-    with pytest.raises(UserError, match="nonsense"):
+    with refused("model.not_loadable", match="nonsense"):
         load_causal(copied, key="base.model")
 
 
@@ -86,25 +89,25 @@ def test_cut_weights_are_one_line(copied, share):
     weights = copied / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(UserError, match="base: copy"):
+    with refused("model.not_loadable", match="base: copy"):
         load_causal(copied)
 
 
 def test_weights_of_another_shape_are_one_line(copied):
     change_config(copied, hidden_size=64)
-    with pytest.raises(UserError, match="base: copy"):
+    with refused("model.not_loadable", match="base: copy"):
         load_causal(copied)
 
 
 def test_missing_weights_are_refused(copied):
     change_config(copied, num_hidden_layers=3)
-    with pytest.raises(UserError, match="base: copy"):
+    with refused("model.not_loadable", match="base: copy"):
         load_causal(copied)
 
 
 def test_a_reward_model_without_a_head_is_refused(copied):
     change_config(copied, num_labels=1, id2label={"0": "reward"}, label2id={"reward": 0})
-    with pytest.raises(UserError, match=r"label\.reward_model"):
+    with refused("model.not_loadable", match=r"label\.reward_model"):
         load_reward(model_named(copied))
 
 
@@ -113,7 +116,7 @@ def test_a_classifier_with_two_outputs_is_no_reward_model(tiny, tmp_path):
     config = type(model.config)(**model.config.to_dict() | {"num_labels": 2})
     LlamaForSequenceClassification(config).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    with pytest.raises(UserError, match=r"label\.reward_model: .* has 2 outputs, a reward has one"):
+    with refused("model.not_a_reward", match=r"label\.reward_model: .* has 2 outputs, a reward has one"):
         load_reward(model_named(tmp_path))
 
 
@@ -130,6 +133,6 @@ def test_code_that_came_with_a_model_is_never_run_and_nobody_is_asked(copied, tm
     )
     auto = {"AutoConfig": "modeling_x.XConfig", f"AutoModelFor{kind}": f"modeling_x.XFor{kind}"}
     change_config(copied, model_type="xx", auto_map=auto, architectures=[f"XFor{kind}"], num_labels=1)
-    with pytest.raises(UserError, match="code of its own, which is never run"):
+    with refused("model.own_code", match="code of its own, which is never run"):
         load_causal(copied) if kind == "CausalLM" else load_reward(model_named(copied))
     assert not ran.exists()

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from stage_builders import run as run_stage
 from stage_builders import under
-from unit_builders import world
+from unit_builders import refused, world
 
-from realign.errors import UserError, ValidationFailed
+from realign.errors import ValidationFailed
 from realign.models import sampling
 from realign.models.embedders import encoder
 from realign.quality import gate
@@ -127,16 +127,18 @@ def test_the_gate_stands_here(tiny_folder, tmp_path, monkeypatch):
     tables = world(train=3, held_out=0)
     tables.given["text"] = "I'm sorry, but " + tables.given["text"]
     strict = LIMITS | {"validate.max_share_refusals": 0.5}
-    with pytest.raises(ValidationFailed, match=r"the responses gate refused(?s:.*)refusals: .*found 1\.0"):
+    with refused(
+        "gate.responses", ValidationFailed, match=r"the responses gate refused(?s:.*)refusals: .*found 1\.0"
+    ):
         run(tables, tiny_folder, tmp_path / ".work", limits=strict, mode="given")
 
 
 def test_without_a_fitting_prompt_or_a_response_the_mend_is_named(tiny_folder, tmp_path, open_gate):
     tables = world(train=2, held_out=0)
-    with pytest.raises(UserError, match=r"longer than generate\.max_prompt_tokens \(3\)"):
+    with refused("generate.prompts_too_long", match=r"longer than generate\.max_prompt_tokens \(3\)"):
         run(tables, tiny_folder, tmp_path, max_prompt_tokens=3)
     tables.given = tables.given.iloc[:0]
-    with pytest.raises(UserError, match=r"no responses left(?s:.*)needs generate\.mode: sample"):
+    with refused("data.nothing_left", match=r"no responses left(?s:.*)needs generate\.mode: sample"):
         run(tables, tiny_folder, tmp_path, mode="given")
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from stage_builders import run as run_stage
 from stage_builders import under
-from unit_builders import label_rows, vote, world
+from unit_builders import label_rows, refused, vote, world
 
 from realign.errors import LabelsMissing, ValidationFailed
 from realign.labelers import oracle
@@ -78,7 +78,7 @@ def test_a_leak_stops_the_stage(tmp_path, real_gate):
     tables = world()
     pairs = picked(tables)
     tables.prompts["group"] = "same"
-    with pytest.raises(ValidationFailed, match=r"the pairs gate refused(?s:.*)leak: .*12 of 12 rows"):
+    with refused("gate.pairs", ValidationFailed, match=r"the pairs gate refused(?s:.*)leak: .*12 of 12 rows"):
         validated(tables, pairs, tmp_path / ".work")
     assert (tmp_path / "reports" / "failures" / "pairs.json").is_file()
 
@@ -174,7 +174,9 @@ def test_gold_is_the_rule_else_the_second_annotator_else_unknown(tmp_path, open_
 def test_too_few_decided_pairs_stop_the_stage(tmp_path, real_gate):
     tables = world()
     tables.scores["score"] = 1.0
-    with pytest.raises(ValidationFailed, match=r"the preferences gate refused(?s:.*)too_few: .*found 0"):
+    with refused(
+        "gate.preferences", ValidationFailed, match=r"the preferences gate refused(?s:.*)too_few: .*found 0"
+    ):
         labeled(tables, picked(tables), tmp_path / ".work", labeler="scores")
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from stage_builders import run as run_stage
 from stage_builders import under
-from unit_builders import world
+from unit_builders import refused, world
 
-from realign.errors import LabelsMissing, UserError
+from realign.errors import LabelsMissing
 from realign.labelers import label_pairs, oracle
 from realign.store import ids
 
@@ -101,7 +101,7 @@ def test_people_get_a_batch_a_round_and_the_same_run_goes_on(run, monkeypatch):
 
 
 def test_a_pilot_that_leaves_no_prompt_is_refused(run):
-    with pytest.raises(UserError, match=r"pilot\.prompts: 40 of"):
+    with refused("pilot.too_large", match=r"pilot\.prompts: 40 of"):
         run(world(train=40), 40)
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stage_builders import run as run_stage
 from stage_builders import under
+from unit_builders import refused
 
 from realign.data.prepare import normalized
 from realign.errors import UserError
@@ -251,7 +252,7 @@ def test_a_file_that_cannot_be_read_is_one_message(run, content, name, code, wor
 
 
 def test_an_absent_file_is_one_message(tmp_path):
-    with pytest.raises(UserError) as error:
+    with refused("raw.no_file") as error:
         outcome(tmp_path / "none.jsonl", "multi")
     assert error.value.code == "raw.no_file"
 
@@ -268,7 +269,7 @@ BROKEN = {
 @pytest.mark.parametrize("source", sorted(BROKEN))
 def test_a_file_of_another_shape_names_file_lines_and_mend(run, source):
     rows = BROKEN[source]
-    with pytest.raises(UserError) as refusal:
+    with refused("prepare.too_many_bad_rows") as refusal:
         run(rows, source=source, max_share_dropped=0.1)
     head, *lines = str(refusal.value).splitlines()
     assert head.startswith(f"raw.jsonl: {len(rows)} of {len(rows)} rows cannot be read as {source!r} data")
@@ -279,7 +280,7 @@ def test_a_file_of_another_shape_names_file_lines_and_mend(run, source):
 
 @pytest.mark.parametrize("source", sorted(BROKEN))
 def test_a_file_without_a_usable_row_is_refused_whatever_the_limit(run, source):
-    with pytest.raises(UserError) as error:
+    with refused("prepare.too_many_bad_rows") as error:
         run(BROKEN[source], source=source, max_share_dropped=1.0)
     assert error.value.code == "prepare.too_many_bad_rows"
 
@@ -288,12 +289,12 @@ def test_a_few_broken_rows_are_allowed_up_to_the_limit(run):
     rows = [{"prompt": f"p{i}", "responses": [{"text": "a"}]} for i in range(9)]
     found = run([*rows, "{"], max_share_dropped=0.1)
     assert reasons(found, "row") == ["not_json"]
-    with pytest.raises(UserError, match="2 of 11 rows"):
+    with refused("prepare.too_many_bad_rows", match="2 of 11 rows"):
         run([*rows, "{", "5"], max_share_dropped=0.1)
 
 
 def test_a_long_list_of_broken_rows_is_cut(run):
-    with pytest.raises(UserError) as refusal:
+    with refused("prepare.too_many_bad_rows") as refusal:
         run(["{"] * 500)
     assert len(str(refusal.value).splitlines()) == 10
     assert str(refusal.value).endswith("… and 492 more")

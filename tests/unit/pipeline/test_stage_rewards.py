@@ -9,7 +9,7 @@ import pytest
 import torch
 from stage_builders import run as run_stage
 from stage_builders import under
-from unit_builders import section, world
+from unit_builders import refused, section, world
 
 from realign.errors import UserError
 from realign.models import logprobs
@@ -166,10 +166,10 @@ def test_a_folder_that_holds_no_adapter_is_refused(tables, tiny_folder, copied, 
     file = tmp_path / "file"
     file.touch()
     for folder in (tmp_path / "nowhere", file, tiny_folder):
-        with pytest.raises(UserError, match=r"^rewards\.adapter: .*lacks adapter_config\.json"):
+        with refused("adapter.incomplete", match=r"^rewards\.adapter: .*lacks adapter_config\.json"):
             found(tables, tiny_folder, folder, "adapter", tmp_path)
     (copied / "adapter_model.safetensors").unlink()
-    with pytest.raises(UserError, match=r"lacks adapter_model\.safetensors$"):
+    with refused("adapter.incomplete", match=r"lacks adapter_model\.safetensors$"):
         found(tables, tiny_folder, copied, "adapter", tmp_path)
 
 
@@ -183,7 +183,7 @@ def test_a_damaged_adapter_is_one_line(tables, tiny_folder, copied, tmp_path, da
         changes = {"shape": {"r": 3}, "kind": {"peft_type": "NOTHING"}}.get(damage, {})
         text = json.dumps(json.loads(path.read_text()) | changes)
         path.write_text({"config": "{", "list": "[]"}.get(damage, text))
-    with pytest.raises(UserError, match=r"^rewards\.adapter: copy is not an adapter of this base: .+"):
+    with refused("model.not_loadable", match=r"^rewards\.adapter: copy is not an adapter of this base: .+"):
         found(tables, tiny_folder, copied, "adapter", tmp_path)
 
 
@@ -208,5 +208,7 @@ def test_an_adapter_of_another_base_or_of_no_known_one_is_refused(
 def test_a_response_without_a_token_is_refused_with_the_mend(tables, tiny_folder, copied, tmp_path):
     path = copied / "training.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"max_length": 16}))
-    with pytest.raises(UserError, match=r"24 of 24 responses .* Set generate\.max_prompt_tokens below 16"):
+    with refused(
+        "rewards.prompt_too_long", match=r"24 of 24 responses .* Set generate\.max_prompt_tokens below 16"
+    ):
         found(tables, tiny_folder, copied, "adapter", tmp_path)

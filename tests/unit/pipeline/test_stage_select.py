@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from stage_builders import run as run_stage
-from unit_builders import shuffled, world
+from unit_builders import refused, shuffled, world
 
 from realign.data.text_features import TEXT_FEATURES, text_features
 from realign.errors import UserError
@@ -110,7 +110,7 @@ def test_a_side_without_pairs_is_refused(run, split):
     tables = world(train=2, held_out=2)
     gone = tables.prompts.loc[tables.prompts["split"] == split, "prompt_id"]
     tables.responses = tables.responses[~tables.responses["prompt_id"].isin(gone)]
-    with pytest.raises(UserError, match=f"no {split} prompts with two different responses"):
+    with refused("data.nothing_left", match=f"no {split} prompts with two different responses"):
         run(tables)
 
 

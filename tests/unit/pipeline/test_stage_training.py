@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from stage_builders import inputs, settings, under
 from stage_builders import run as run_stage
-from unit_builders import model_named, section, world
+from unit_builders import model_named, refused, section, world
 
 from realign.config.params import Model
-from realign.errors import UserError, ValidationFailed
+from realign.errors import ValidationFailed
 from realign.evaluation import held_out
 from realign.models.load import load_causal
 from realign.pipeline.stages import base
@@ -98,11 +98,11 @@ def _stop():
 def test_data_without_responses_or_scores_names_the_mend(tmp_path):
     tables = world(train=2, held_out=1)
     tables.given = tables.given.iloc[:0]
-    with pytest.raises(UserError, match="needs data with responses"):
+    with refused("data.nothing_left", match="needs data with responses"):
         built(tables, tmp_path)
     tables = world(train=2, held_out=1)
     tables.scores = tables.scores.iloc[:0]
-    with pytest.raises(UserError, match=r"set base\.sft\.steps: 0"):
+    with refused("data.nothing_left", match=r"set base\.sft\.steps: 0"):
         built(tables, tmp_path, sft=TWO_STEPS)
 
 
@@ -112,7 +112,7 @@ def test_a_local_policy_is_pinned_and_completed(tiny_folder, tmp_path):
     config = json.loads((source / "tokenizer_config.json").read_text())
     config["pad_token"] = None
     (source / "tokenizer_config.json").write_text(json.dumps(config))
-    with pytest.raises(UserError, match=r"base\.model: the folder"):
+    with refused("model.other_revision", match=r"base\.model: the folder"):
         built(world(), tmp_path, source="local", model=Model(name=str(source), revision="abc"))
     folder = built(world(), tmp_path, source="local", model=model_named(source))
     _, tokenizer = load_causal(folder)
@@ -145,7 +145,9 @@ def test_preferences_that_never_passed_the_pairs_gate_are_refused_at_trainings_d
     tables = world(train=3, held_out=1)
     table = preferences(tables)
     given = {"validated_train": table[["pair_id"]].iloc[1:], "preferences": table, "base": tiny_folder}
-    with pytest.raises(ValidationFailed, match=f"not_validated(?s:.*){table['pair_id'].iloc[0]}"):
+    with refused(
+        "gate.preferences", ValidationFailed, match=f"not_validated(?s:.*){table['pair_id'].iloc[0]}"
+    ):
         run_stage("train", tables, tmp_path / ".work", TRAIN, **given)
 
 

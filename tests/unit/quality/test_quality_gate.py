@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from unit_builders import section
+from unit_builders import refused, section
 
 from realign.errors import ValidationFailed
 from realign.quality import gate, suites
@@ -163,7 +163,7 @@ def test_every_check_of_the_preferences_table_fires(work):
     changed(frame, {0: ("pair_id", "p1"), 2: ("chosen", "other"), 3: ("rejected", " "), 4: ("chosen", "\n")})
     changed(frame, {5: ("p_chosen", 1.2), 6: ("validated", 0), 7: ("held_out", 1)})
     strict = LIMITS.model_copy(update={"min_rows": 11})
-    with pytest.raises(ValidationFailed) as caught:
+    with refused("gate.preferences", ValidationFailed) as caught:
         check(frame, suites.preferences(strict), work)
     expected = {
         "too_few": "min_value=11): found 10. Too many ties or dropped pairs",
@@ -191,7 +191,7 @@ def test_every_check_of_the_preferences_table_fires(work):
 def test_at_trainings_door_only_what_holds_under_any_threshold_is_checked(work):
     frame = preferences(2).assign(longer_wins=1.0)
     assert check(frame, suites.preferences(None), work).summary["success"]
-    with pytest.raises(ValidationFailed, match="not_validated"):
+    with refused("gate.preferences", ValidationFailed, match="not_validated"):
         check(frame.assign(validated=0), suites.preferences(None), work)
 
 
@@ -228,7 +228,7 @@ def test_two_runs_say_the_same_bytes_and_only_a_refusal_leaves_a_report(tmp_path
     report = tmp_path / "a" / "reports" / "failures" / "responses.json"
     assert not report.exists()
     monkeypatch.undo()  # from here with Data Docs
-    with pytest.raises(ValidationFailed):
+    with refused("gate.responses", ValidationFailed):
         said(tmp_path / "a", good.assign(refusal=1.0))
     assert report.is_file()
     assert "responses" in (tmp_path / "a" / "reports" / "data_docs" / "index.html").read_text()

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from unit_builders import shuffled, world
+from unit_builders import refused, shuffled, world
 
 from realign.errors import UserError
 from realign.store import artifacts, schemas
@@ -25,7 +25,7 @@ def scores(**changes):
 
 
 def refusal(frame, table, path):
-    with pytest.raises(UserError) as caught:
+    with refused("artifact.improper") as caught:
         write_table(path, frame, table)
     assert not path.exists()
     return str(caught.value)
@@ -135,7 +135,7 @@ def test_wrong_types_nulls_and_keys_are_named_at_once(tmp_path):
     assert "2 row(s) repeat a key" in message
     loose = pa.schema([(name, pa.string()) for name in [*frame.columns, "extra"]])
     pa.parquet.write_table(pa.Table.from_pandas(frame.assign(extra="?"), loose), path)
-    with pytest.raises(UserError) as caught:
+    with refused("artifact.improper") as caught:
         read_table(path, schemas.SCORES)
     lines = str(caught.value).splitlines()[1:]
     for line, words in zip(lines, ("is unknown", "1 null", "must be double", "repeat a key"), strict=True):
@@ -176,7 +176,7 @@ def test_text_with_commas_quotes_and_lines_survives_csv(tmp_path):
 
 
 def test_an_absent_table_says_what_to_run(tmp_path):
-    with pytest.raises(UserError, match=r"none\.parquet is not there\. Run the stage that makes it"):
+    with refused("artifact.missing", match=r"none\.parquet is not there\. Run the stage that makes it"):
         read_table(tmp_path / "none.parquet", schemas.SCORES)
 
 
@@ -184,7 +184,7 @@ def test_an_absent_table_says_what_to_run(tmp_path):
 def test_a_damaged_parquet_file_is_a_user_error(tmp_path, content):
     path = tmp_path / "scores.parquet"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"(?s)scores\.parquet cannot be read as a table.*dvc checkout"):
+    with refused("artifact.unreadable", match=r"(?s)scores\.parquet cannot be read as a table.*dvc checkout"):
         read_table(path, schemas.SCORES)
 
 
@@ -194,7 +194,7 @@ def test_a_cut_parquet_file_is_a_user_error_wherever_it_is_cut(tmp_path):
     whole = path.read_bytes()
     for end in range(0, len(whole), 37):
         path.write_bytes(whole[:end])
-        with pytest.raises(UserError, match="cannot be read as a table"):
+        with refused("artifact.unreadable", match="cannot be read as a table"):
             read_table(path, schemas.SCORES)
 
 
@@ -218,7 +218,7 @@ def test_a_table_of_another_schema_is_refused_with_all_differences(tmp_path):
     path = tmp_path / "t.parquet"
     frame = scores(score=[1, 2, 3], extra=True).drop(columns="annotator")
     pa.parquet.write_table(pa.Table.from_pandas(frame), path)
-    with pytest.raises(UserError) as caught:
+    with refused("artifact.improper") as caught:
         read_table(path, schemas.SCORES)
     lines = str(caught.value).splitlines()[1:]
     assert "  - column 'annotator' is missing" in lines
@@ -231,7 +231,7 @@ def test_a_table_changed_by_hand_is_checked_for_nulls_and_keys(tmp_path):
     frame = scores(prompt_id="p", response_id="x", score=[1.0, None, 2.0])
     loose = pa.schema([pa.field(c.name, c.type) for c in schemas.SCORES.columns])
     pa.parquet.write_table(pa.Table.from_pandas(frame, loose), path)
-    with pytest.raises(UserError, match=r"'score' has 1 null(?s:.*)repeat a key"):
+    with refused("artifact.improper", match=r"'score' has 1 null(?s:.*)repeat a key"):
         read_table(path, schemas.SCORES)
 
 
@@ -305,18 +305,18 @@ def test_json_never_holds_what_is_no_number(tmp_path, value):
 
 
 def test_broken_or_absent_json_says_what_to_run(tmp_path):
-    with pytest.raises(UserError, match="is not there"):
+    with refused("artifact.missing", match="is not there"):
         read_json(tmp_path / "a.json")
     for content in (b"{", b"\xff"):
         (tmp_path / "a.json").write_bytes(content)
-        with pytest.raises(UserError, match=r"is not valid JSON.*Run its stage again"):
+        with refused("artifact.unreadable", match=r"is not valid JSON.*Run its stage again"):
             read_json(tmp_path / "a.json")
 
 
 @pytest.mark.parametrize("content", ["[]", "null", "3", '"text"'])
 def test_json_that_is_no_object_is_refused(tmp_path, content):
     (tmp_path / "a.json").write_text(content)
-    with pytest.raises(UserError, match=r"holds no JSON object.*Run its stage again"):
+    with refused("artifact.unreadable", match=r"holds no JSON object.*Run its stage again"):
         read_json(tmp_path / "a.json")
 
 

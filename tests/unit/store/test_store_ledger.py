@@ -5,9 +5,8 @@ import sys
 import textwrap
 
 import pytest
-from unit_builders import label_row, label_rows, vote
+from unit_builders import label_row, label_rows, refused, vote
 
-from realign.errors import UserError
 from realign.store import ledger_batches as batches
 from realign.store import schemas
 from realign.store.ledger import Answer, Ledger, label_id
@@ -146,7 +145,7 @@ def test_verify_names_every_fault(tmp_path):
         "broken",
     ):
         assert words in problems
-    with pytest.raises(UserError, match=r"broken\.parquet"):
+    with refused("ledger.unreadable_batch", match=r"broken\.parquet"):
         batches.read(tmp_path)
 
 

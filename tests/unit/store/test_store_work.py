@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from unit_builders import refused
 
 import realign
 from realign.errors import LabelsMissing, Transient, UserError, ValidationFailed, listing
@@ -157,7 +158,7 @@ def test_provenance_names_versions_and_nothing_of_the_machine(tmp_path):
 
 def test_nothing_left_to_work_on_says_the_mend():
     require_rows(pd.DataFrame({"a": [1]}), "prompts", "give more")
-    with pytest.raises(UserError, match=r"no prompts left to work on\n  - give more"):
+    with refused("data.nothing_left", match=r"no prompts left to work on\n  - give more"):
         require_rows(pd.DataFrame(), "prompts", "give more")
 
 
