@@ -18,9 +18,10 @@ from filelock import FileLock
 from workspace import SERVER, WARM, Workspace, fresh
 
 FIRST = (
-    "finished", "own-data", "killed", "compare", "labels", "scheduled", "together", "annotate", "hub", "bad-input",
+    "finished_run", "own_data", "compare", "killed", "judged_run", "people", "scheduled", "stale", "gate", "together",
+    "annotate_killed", "annotate_browser", "hub", "judge_server",
 )  # fmt: skip
-"""Groups of tests, the slowest first; the first makes the finished project, which the second does not need."""
+"""Files of tests, the slowest first; the first makes the finished project, which the second does not need."""
 
 _HOOK = Path(__file__).parent / "connection_log"
 
@@ -29,9 +30,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the slowest first, so that no worker is left with one of them when the others have ended."""
 
     def rank(item: pytest.Item) -> int:
-        group = item.get_closest_marker("xdist_group")
-        if group and group.args[0] in FIRST:
-            return FIRST.index(group.args[0])
+        name = item.path.stem.removeprefix("test_")
+        if name in FIRST:
+            return FIRST.index(name)
         return len(FIRST) + (item.get_closest_marker("integration") is None)
 
     items.sort(key=rank)

@@ -15,7 +15,6 @@ from realign.labelers.human.page.store import Store
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.xdist_group("annotate"),
     pytest.mark.skipif(
         not (annotate_browser.CHROMIUM and annotate_browser.DRIVER),
         reason="chromium and chromedriver are not here",

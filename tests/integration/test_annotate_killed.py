@@ -16,7 +16,7 @@ from annotate_server import Server, plain_batch
 
 from realign.labelers.human.page.store import Store
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("annotate")]
+pytestmark = pytest.mark.integration
 
 CLIENTS, PAIRS, KILLS = 8, 60, 6
 _FIELD = re.compile(r'name="(form|pair|occasion|round)" value="([^"]*)"')

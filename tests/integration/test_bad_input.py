@@ -10,7 +10,6 @@ from workspace import Workspace, fresh
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.xdist_group("bad-input"),
     pytest.mark.usefixtures("on_a_server"),
 ]
 

@@ -12,7 +12,6 @@ from workspace import SERVER, Workspace
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.xdist_group("compare"),
     pytest.mark.usefixtures("on_a_server"),
 ]
 

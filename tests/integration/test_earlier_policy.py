@@ -15,7 +15,6 @@ from realign.store.artifacts import ARTIFACTS, read_table
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.xdist_group("finished"),
     pytest.mark.usefixtures("on_a_server"),
 ]
 

@@ -14,7 +14,6 @@ from realign.pipeline.runner import STAGES
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.xdist_group("finished"),
     pytest.mark.usefixtures("on_a_server"),
 ]
 

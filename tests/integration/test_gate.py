@@ -12,7 +12,6 @@ from realign.store import artifacts, schemas
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.xdist_group("finished"),
     pytest.mark.usefixtures("on_a_server"),
 ]
 

@@ -17,7 +17,6 @@ from realign.models.tiny import build_model, build_tokenizer
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.xdist_group("hub"),
     pytest.mark.usefixtures("on_a_server"),
 ]
 

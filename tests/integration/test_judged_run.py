@@ -16,7 +16,6 @@ from realign.store.artifacts import read_json
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.xdist_group("labels"),
     pytest.mark.usefixtures("on_a_server"),
 ]
 

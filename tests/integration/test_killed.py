@@ -9,7 +9,7 @@ import pytest
 from killing import kill_when
 from workspace import Workspace, fresh, stages_run
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("killed")]
+pytestmark = pytest.mark.integration
 
 
 def test_killed_in_generate_and_in_train_ends_with_the_same_lock(finished: Workspace, tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from realign.pipeline.runner import STAGES
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.xdist_group("own-data"),
     pytest.mark.usefixtures("on_a_server"),
 ]
 

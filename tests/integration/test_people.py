@@ -18,7 +18,7 @@ from realign.config.params import People
 from realign.labelers.human.page.store import Store
 from realign.store import artifacts, schemas
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("labels")]
+pytestmark = pytest.mark.integration
 
 HUMAN = ("--set", "label.labeler=human", "--set", "audit=[]", "--set", "label.people.min_votes=2")
 PEOPLE = People(min_votes=2, min_share=1.0, gold_share=0.0, repeat_share=0.0, consensus="majority")

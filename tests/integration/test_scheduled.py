@@ -12,7 +12,7 @@ import pytest
 from prefect_server import runs
 from workspace import Workspace
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("scheduled")]
+pytestmark = pytest.mark.integration
 
 
 def test_scheduled_run_starts_by_itself_and_completes(

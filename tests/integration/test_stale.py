@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from workspace import Workspace
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("finished")]
+pytestmark = pytest.mark.integration
 
 
 def stale(workspace: Workspace) -> set[str]:

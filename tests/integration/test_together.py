@@ -10,7 +10,6 @@ from workspace import Workspace, stages_run
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.xdist_group("together"),
     pytest.mark.usefixtures("on_a_server"),
 ]
 
