@@ -42,7 +42,7 @@ test-unit: $(READY)  ## the quick tests alone
 	$(BIN)/pytest -q tests/unit tests/contract
 
 test: lint type  ## lint, types and all tests
-	$(BIN)/pytest -q -n 2 --dist loadfile
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 clean:  ## remove what the stages wrote and their finished rows; .venv, raw data and the DVC cache stay
 	rm -rf .work data/code data/prepared data/validated data/evaluated data/quarantine data/compare models/base models/adapter
