@@ -39,7 +39,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """The parameters that an arm reads."""
+    """The keys of params.yaml that an arm reads."""
 
     seed: int
     generate: Generate = field(metadata={"only": held_out.SAMPLING})

@@ -33,7 +33,7 @@ class Inputs(LabelInputs):
 
 @dataclass(frozen=True)
 class Settings:
-    """What label is told."""
+    """The keys of params.yaml that label reads."""
 
     seed: int
     embed: Embed
