@@ -19,7 +19,7 @@ def measure(request: LabelRequest, known: pd.DataFrame) -> tuple[Labels, dict[st
 
     Args:
         request: its own pairs are not labeled.
-        known: pairs with their answers (sources.known).
+        known: pairs with their answers (data.known_pairs).
 
     Returns:
         Its labels of the known pairs, and figures with intervals (evaluation.judge_quality.figures).

@@ -57,7 +57,7 @@ class LabelRequest:
         base: the base policy's folder.
         vectors: embeddings of texts, (n,) -> (n, d) float64; known ones are not computed again.
         votes: people's votes so far (rows of the ledger table), on any pairs.
-        known: pairs whose answer is known (sources.known), empty where params name none.
+        known: pairs whose answer is known (data.known_pairs), empty where params name none.
         rubric: the judge's rubric.
         labels: judges' labels to learn from (rows of the ledger table), on any pairs; empty where params name none.
         intervals: how the intervals of facts are made.

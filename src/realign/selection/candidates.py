@@ -90,7 +90,7 @@ class Candidates:
 
     @cached_property
     def gap(self) -> np.ndarray:
-        """Predicted quality of the first minus that of the second (heads.pairwise). Shape (P,).
+        """Predicted quality of the first minus that of the second (models.reward_head). Shape (P,).
 
         Cross-fitted: a prompt with a label is scored by a head that did not see it.
 

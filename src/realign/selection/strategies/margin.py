@@ -10,7 +10,7 @@ NEEDS = ("labels",)
 
 
 def margin(pool: Candidates) -> np.ndarray:
-    """-|w'(x_i - x_j)|, w by ridge on the labels that exist, cross-fitted (heads.pairwise). Shape (P,).
+    """-|w'(x_i - x_j)|, w by ridge on the labels that exist, cross-fitted (models.reward_head). Shape (P,).
 
     x is the embedding and, with select.text_features, what can be counted in the text (data.text_features): what makes
     answers better is often in their form, and hundreds of embedding dimensions hide it from a few labels.

@@ -16,7 +16,7 @@ def margin_length_bounded(pool: Candidates, *, bound: Positive) -> np.ndarray:
 
     p = sigmoid(s (w'(x_i - x_j) + b ln(n_i / n_j))) is the calibrated probability that i wins, x as in margin:
     1/2 - |p - 1/2| is the expected label error of a pair, and its sum is what this strategy makes small. Length
-    is a covariate of its own: what it says is not left to x to express (heads.pairwise).
+    is a covariate of its own: what it says is not left to x to express (models.reward_head).
 
     The bound: over one pick a prompt, the mean |ln(n_i / n_j)| is at most bound times that
     of all candidate pairs with equal weight for every prompt, which is what a random pick has on average.
