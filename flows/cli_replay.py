@@ -87,7 +87,7 @@ def replay(
 
 def show(result: dict[str, Any]) -> None:
     """Print the table and the conclusion."""
-    from realign.experiments.replay.conclusion import p_words
+    from realign.evaluation.paired import p_words
 
     settings, data = result["settings"], result["data"]
     keys = {

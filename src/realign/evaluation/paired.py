@@ -10,6 +10,7 @@ from realign.evaluation.figures import Terms
 from realign.evaluation.intervals import Figure, Resampling, bootstrap
 
 _FLIPS = 4999
+_LEAST = 0.001
 
 
 def difference(one: Terms, other: Terms, how: Resampling) -> Figure | None:
@@ -54,6 +55,11 @@ def equal(one: Terms, other: Terms, seed: int) -> float:
         rng=np.random.default_rng(seed),
     )
     return float(round(test.pvalue, 6))
+
+
+def p_words(p: float, equal: str = "") -> str:
+    """A p-value to three decimals after the sign `equal`; one that would read as 0.000 is said to be below 0.001."""
+    return f"< {_LEAST:g}" if p < _LEAST else f"{equal}{p:.3f}"
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

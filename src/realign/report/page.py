@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from realign.data.text import excerpt
-from realign.experiments.replay.conclusion import p_words
+from realign.evaluation.paired import p_words
 
 _NBSP = "\u00a0"  # a no-break space keeps an interval on one line
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from realign.evaluation.figures import Json, Terms
 from realign.evaluation.intervals import Resampling
-from realign.evaluation.paired import difference
+from realign.evaluation.paired import difference, p_words
 from realign.experiments.replay.draws import BASELINE, Plan, Replayed
 from realign.experiments.replay.labeling import ERROR
 from realign.store import ids
@@ -17,7 +17,6 @@ LENGTH_LIMIT = (
 CONTROLS = (BASELINE, "length_gap")  # measured beside the others, never recommended
 LENGTH = "abs_log_length_ratio"
 _LEVEL = 0.05
-_LEAST = 0.001
 _FEWEST = 30  # comparable pairs below which nothing is said
 
 
@@ -46,11 +45,6 @@ def conclude(result: Replayed, rows: dict[str, Json], plan: Plan, how: Resamplin
         "blind": blind,
         "sentences": _sentences(result, rows, plan, favorite, unbiased, blind),
     }
-
-
-def p_words(p: float, equal: str = "") -> str:
-    """A p-value to three decimals after the sign `equal`; one that would read as 0.000 is said to be below 0.001."""
-    return f"< {_LEAST:g}" if p < _LEAST else f"{equal}{p:.3f}"
 
 
 def _sentences(

@@ -62,5 +62,5 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         prompts=inputs.prompts, scores=inputs.scores, embeddings=inputs.embeddings, base=inputs.base, work=work,
     )  # fmt: skip
     columns = {"base_text": "text", "base_tokens": "tokens", "base_quality": "quality"}
-    answers = held_out.scored(rows, base, measure, "base").rename(columns=columns)
+    answers = held_out.scored(rows, base, measure, "base").drop(columns="tokens").rename(columns=columns)
     return Outputs(answers[schemas.BASE_ANSWERS.names])
