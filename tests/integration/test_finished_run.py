@@ -106,7 +106,7 @@ def test_from_refuses_to_stand_on_stale_stages(finished: Workspace, tmp_path: Pa
     project = finished.copy(tmp_path / "project")
     done = project.realign("run", "--set", "generate.temperature=0.9", "--from", "train")
     assert done.returncode == 2
-    assert "generate is stale and stands above train" in done.stdout
+    assert "generate is stale and comes before train" in done.stdout
 
 
 def test_exports_have_the_fields_formats(finished: Workspace, tmp_path: Path) -> None:

@@ -44,4 +44,4 @@ def test_serve_without_a_server_says_how_to_start_one(finished: Workspace) -> No
 def test_serve_refuses_a_schedule_that_is_none(finished: Workspace, tmp_path: Path) -> None:
     project = Workspace(finished.root, {"PREFECT_API_URL": "http://127.0.0.1:9/api"})
     done = project.realign("serve", "--cron", "every monday")
-    assert done.returncode == 2 and "is no schedule" in done.stdout and "Traceback" not in done.stdout
+    assert done.returncode == 2 and "is not a schedule" in done.stdout and "Traceback" not in done.stdout
