@@ -7,8 +7,6 @@ a strategy, trainings that come out differently. 95 % intervals should hold the 
 all strategies are alike at most 5 of 100 conclusions may name one.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections import defaultdict

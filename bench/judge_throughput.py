@@ -6,8 +6,6 @@ It starts the fake judge of the tests on loopback, so the figure holds for this 
 --faults the server misbehaves as in the tests; then time is lost to it, and only the sales matter.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

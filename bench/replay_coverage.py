@@ -7,8 +7,6 @@ reaches on very many prompts. 95 % intervals of label errors and of differences 
 of 100; where distance says nothing at most 5 of 100 tables may call a strategy better or worse than random.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import io

@@ -1,7 +1,5 @@
 """The retraining flow: every stage in order, then the results, the report, and a check that nothing is stale."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The command `realign`. Heavy libraries are imported by the command that needs them."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """`realign compare`: which strategy's pairs train the better model, for the same number of labels."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

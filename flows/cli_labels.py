@@ -1,7 +1,5 @@
 """Commands about labels: the page for people, exchange of votes, the ledger, judge-check, plan."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 from typing import Annotated

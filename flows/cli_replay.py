@@ -1,7 +1,5 @@
 """`realign replay`: which pairs each strategy would have selected for labeling, on data that is already scored."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

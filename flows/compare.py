@@ -1,7 +1,5 @@
 """The equal-budget experiment: the arms side by side, each a DVC stage of its own, then the conclusion."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ DVC decides what is stale. It exits with 255 on any failure, so a stage leaves i
 (`.work/<stage>.status.json`).
 """
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """The checks of `realign doctor`, each with its fix."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import os
 import shutil

@@ -5,8 +5,6 @@ keep reporting to a dead server, and wait for it when the interpreter exits. So 
 reported: the stages are stopped, and the process ends.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

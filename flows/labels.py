@@ -1,7 +1,5 @@
 """Labels between the page, the ledger and DVC: collecting votes, versioning batches, waiting for people."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from contextlib import closing

@@ -1,7 +1,5 @@
 """What the commands print, and checks of the files that they are asked to write."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The figures of the last run, for the terminal."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`realign serve`: the flow on a schedule, in one process, against a Prefect server."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

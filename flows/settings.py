@@ -1,7 +1,5 @@
 """Writing params.yaml before a run: profiles and single keys; comments and order are kept."""
 
-from __future__ import annotations
-
 import io
 import subprocess
 from collections.abc import Callable, Mapping, Sequence

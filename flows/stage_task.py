@@ -1,7 +1,5 @@
 """One Prefect task a stage: `dvc --wait-for-lock repro -s STAGE`, retried only after a transient failure."""
 
-from __future__ import annotations
-
 import json
 import logging
 from pathlib import Path

@@ -1,7 +1,5 @@
 """DVC's status in plain words."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 python bench/synthetic/judge_builders.py FOLDER URL PAIRS '{"concurrency": 32}'
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from dataclasses import replace

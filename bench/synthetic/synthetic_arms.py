@@ -1,7 +1,5 @@
 """Arms whose truth is known: answers, margins and picks of an experiment that was never run."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

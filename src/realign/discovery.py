@@ -1,7 +1,5 @@
 """What is added by adding a file: the modules of a package, found by their files."""
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from types import ModuleType

@@ -1,7 +1,5 @@
 """Errors that a person can act on; everything else is a bug and keeps its traceback."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 

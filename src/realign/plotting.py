@@ -1,7 +1,5 @@
 """Charts as inline SVG: the same numbers give the same bytes; readable in black and white."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any

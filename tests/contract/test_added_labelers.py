@@ -1,7 +1,5 @@
 """A labeler is one file, a judge's backend is one file: CONTRIBUTING.md's are dropped in, found by name and used."""
 
-from __future__ import annotations
-
 import re
 import sys
 from pathlib import Path

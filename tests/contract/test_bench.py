@@ -1,7 +1,5 @@
 """What benchmarks and tests share lies in bench/synthetic: a benchmark runs where there are no tests."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A stage knows no path, no clock and no environment variable: what it needs of the machine comes from store.host."""
 
-from __future__ import annotations
-
 import ast
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The commands answer quickly, and every command that the documentation names exists."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Links within the repository lead somewhere, and the map of the source is the source."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from collections.abc import Iterator

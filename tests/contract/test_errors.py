@@ -1,7 +1,5 @@
 """Every error for a person carries a code, `area.what`, which tests and programs read instead of its words."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The figure of CONTRIBUTING.md is one function: it shows up in a run, in a comparison and in a replay."""
 
-from __future__ import annotations
-
 import importlib
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """CONTRIBUTING.md's data source works with no other line changed."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """CONTRIBUTING.md's stage runs, and one command enters it into dvc.yaml, with no other line changed."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

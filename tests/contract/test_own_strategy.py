@@ -1,7 +1,5 @@
 """The worked example of CONTRIBUTING.md is a strategy everywhere, with no other line changed."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Every key of params.yaml makes exactly those stages stale whose code reads it."""
 
-from __future__ import annotations
-
 import ast
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """dvc.yaml, the stage table, the flow and the code say the same."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 from typing import Any

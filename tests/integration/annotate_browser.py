@@ -1,7 +1,5 @@
 """Debian's chromium without a window, and what a test asks of it."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Makes the pictures of the documents: python tests/integration/annotate_pictures.py docs/images."""
 
-from __future__ import annotations
-
 import sys
 import tempfile
 from datetime import UTC, datetime

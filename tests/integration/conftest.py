@@ -1,7 +1,5 @@
 """One small run, made once, from which the tests of a finished project start."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil

@@ -1,7 +1,5 @@
 """A stand-in for a hub download: files laid out as the hub's client caches them. No hub is to be had in tests."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"

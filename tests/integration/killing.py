@@ -1,7 +1,5 @@
 """SIGKILL or Ctrl-C for a command that is under way, and the certainty that nothing of it is left."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """A Prefect server for tests, and what it says of its flow runs."""
 
-from __future__ import annotations
-
 import json
 import os
 import socket

@@ -1,7 +1,5 @@
 """The page as people use it: a real server, a real browser, the keyboard alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

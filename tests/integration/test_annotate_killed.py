@@ -1,7 +1,5 @@
 """A server that dies at any moment has every vote that it acknowledged, and none twice."""
 
-from __future__ import annotations
-
 import random
 import re
 import sqlite3

@@ -1,7 +1,5 @@
 """Bad input through the real command: one message that names file, row or key and the mend."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

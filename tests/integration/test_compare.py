@@ -1,7 +1,5 @@
 """`realign compare`: arms are trained once, whatever happens between, and the main pipeline never notices."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

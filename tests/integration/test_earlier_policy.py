@@ -1,7 +1,5 @@
 """The adapter of a finished run says which pairs the next one labels, as docs/operations.md tells it."""
 
-from __future__ import annotations
-
 from itertools import combinations
 from pathlib import Path
 

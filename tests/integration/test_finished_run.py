@@ -1,7 +1,5 @@
 """What a finished run leaves, and what the next one does."""
 
-from __future__ import annotations
-
 import ipaddress
 import json
 import re

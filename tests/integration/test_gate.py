@@ -1,7 +1,5 @@
 """What failed validation cannot reach training, whoever runs the stage and however."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

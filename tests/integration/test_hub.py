@@ -1,7 +1,5 @@
 """Models and data sets of the hub, from a prepared local cache, with the hub switched off."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A judge over real HTTP that misbehaves, dies and is asked by processes that are killed: each answer is bought once."""
 
-from __future__ import annotations
-
 import json
 import re
 import signal

@@ -1,7 +1,5 @@
 """A whole project and a paid judge over HTTP: priced before, bought once, measured, refused when it is bad."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A killed run loses no finished row, and the run that follows ends with the same bytes."""
 
-from __future__ import annotations
-
 import sqlite3
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The README's way to one's own data, from a raw file to the report, on small made-up files."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import random

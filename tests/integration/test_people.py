@@ -1,7 +1,5 @@
 """People in the flow: a run stops or suspends for them, and the same run goes on when they have voted."""
 
-from __future__ import annotations
-
 import os
 import signal
 import time

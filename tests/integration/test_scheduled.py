@@ -1,7 +1,5 @@
 """A schedule against a real Prefect server on loopback."""
 
-from __future__ import annotations
-
 import datetime
 import os
 import signal

@@ -1,7 +1,5 @@
 """DVC's own word on what a changed key or an edited source file makes stale."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

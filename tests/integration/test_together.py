@@ -1,7 +1,5 @@
 """Teams that share versioned artifacts."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 

@@ -7,8 +7,6 @@ realign and flows anew, from the workspace. What a test proves of processes (off
 clean run) it proves of real ones: a workspace asks for warm ones (`Workspace.warm`).
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

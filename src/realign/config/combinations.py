@@ -1,7 +1,5 @@
 """Parameters that are sound each, and cannot work together: every such combination with its mend."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -3,8 +3,6 @@
 Import it before any heavy library; `settle` sets it for this process and all its children.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import signal

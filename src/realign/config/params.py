@@ -4,8 +4,6 @@ There is no default in code, because DVC cannot see one change. What a key means
 `params.yaml` beside it. `core.params_file` reads it, `core.combinations` knows what cannot go together.
 """
 
-from __future__ import annotations
-
 import functools
 import itertools
 from collections.abc import Sequence

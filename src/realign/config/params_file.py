@@ -1,7 +1,5 @@
 """`params.yaml` read and checked, every problem of it in one message."""
 
-from __future__ import annotations
-
 import difflib
 from pathlib import Path
 from typing import Any

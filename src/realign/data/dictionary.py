@@ -1,7 +1,5 @@
 """`python -m realign.data.dictionary`: writes into data/README.md what the code knows of shapes and tables."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

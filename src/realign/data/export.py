@@ -1,7 +1,5 @@
 """Preferences and generations in the formats that the field's tools read."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Pairs whose label is known: JSON lines {prompt: text or messages, response_a, response_b, label: a|b|tie}."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

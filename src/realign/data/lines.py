@@ -1,7 +1,5 @@
 """Raw rows from a file (JSON lines, plain or gzip) or from the hub, each with its place."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import zlib

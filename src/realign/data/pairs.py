@@ -1,7 +1,5 @@
 """Pairs with their texts, and labeled pairs as preferences."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

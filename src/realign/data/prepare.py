@@ -1,7 +1,5 @@
 """Raw data as tables: rows understood, deduplicated, given content ids, split by hash, the rest set aside."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A raw row once it is understood, why a row is refused, and the parts that readers of rows are made of."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 

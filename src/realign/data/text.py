@@ -1,7 +1,5 @@
 """Text of data and models, made safe to show to a person."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -1,7 +1,5 @@
 """What can be counted in a text without understanding it."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping

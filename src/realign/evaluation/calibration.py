@@ -3,8 +3,6 @@
 Guo et al. 2017, On Calibration of Modern Neural Networks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

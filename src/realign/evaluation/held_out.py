@@ -1,7 +1,5 @@
 """What a policy does with held-out prompts and pairs, beside its base."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

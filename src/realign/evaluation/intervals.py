@@ -1,7 +1,5 @@
 """Figures with their uncertainty: bootstrap over prompts or pairs, exact for counts and constant rates."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass

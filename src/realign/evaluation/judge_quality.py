@@ -1,7 +1,5 @@
 """How good a labeler is, by pairs whose answer is known: accuracy, consistency, biases, calibration."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a run's labels show: of each strategy, and of pairs that are more or less alike."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from realign.evaluation import figures

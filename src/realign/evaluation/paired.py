@@ -1,7 +1,5 @@
 """Paired comparisons: two ratios over the same prompts, whether they differ, and many such questions at once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The scorer of held-out answers: a quality for any response, whoever wrote it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`realign judge-check`: a labeler measured on pairs whose answer is known."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

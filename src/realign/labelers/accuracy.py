@@ -1,7 +1,5 @@
 """How good a labeler is, on pairs whose answer is known."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a labeler is, what it is given and what it gives."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

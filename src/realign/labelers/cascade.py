@@ -1,7 +1,5 @@
 """cascade: a judge labels; people get what it is unsure of and a sample of the rest."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

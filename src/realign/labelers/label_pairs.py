@@ -1,7 +1,5 @@
 """Labeling pairs: each once, by a labeler that is good enough, within what it may cost."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """oracle: the builtin tasks' quality rule, seen through a simulated annotator."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from realign.data.simulation.qualities import qualities

@@ -1,7 +1,5 @@
 """quality_head: a linear reward head on the embeddings, trained on labels that exist. A labeler of last resort."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

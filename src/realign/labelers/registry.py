@@ -1,7 +1,5 @@
 """Labelers by name, found by their files: module or package NAME of `realign.labelers` declares LABELER."""
 
-from __future__ import annotations
-
 import importlib
 
 from realign import discovery

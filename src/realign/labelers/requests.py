@@ -1,7 +1,5 @@
 """A labeler's request, built from the tables: the same for every stage and command that labels pairs."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from realign.config import params

@@ -1,7 +1,5 @@
 """reward_model: a Hugging Face sequence classification model with one output."""
 
-from __future__ import annotations
-
 import pandas as pd
 from scipy.special import expit
 

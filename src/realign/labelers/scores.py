@@ -1,7 +1,5 @@
 """scores: the data's own annotator."""
 
-from __future__ import annotations
-
 from realign.config.params import Params
 from realign.errors import UserError
 from realign.labelers.base import Labeler, LabelRequest, Labels, by_gap, p_by_gap, score_gap

@@ -1,7 +1,5 @@
 """self_judge: the base policy's own log-probabilities under two contrastive instructions (DLMA)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import numpy as np

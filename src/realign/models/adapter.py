@@ -1,7 +1,5 @@
 """An adapter's folder: what training leaves there beside the weights, and who may use it again."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

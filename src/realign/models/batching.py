@@ -6,8 +6,6 @@ that its own length falls into, and every batch of a bucket has the same number 
 is filled up by repeating a row. A resumed or extended run therefore gives the same bytes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ a turn that nobody took. `inert` and `inert_turns` take that power from it, wher
 a model goes to a tokenizer.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from functools import lru_cache

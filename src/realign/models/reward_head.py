@@ -15,8 +15,6 @@ head a fold is trained on all other folds, and a prompt that was labeled is only
 head that did not see it. All other prompts are scored by the head that saw every label.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Rewards of responses by a Hugging Face sequence classification model with one output."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A ridge head on embeddings, trained on the data's scores: judges new texts where no rule exists."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

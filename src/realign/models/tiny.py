@@ -1,7 +1,5 @@
 """A tiny Llama-style model with its own byte-level BPE, from scratch: the embedded default's policy."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

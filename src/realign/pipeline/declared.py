@@ -15,8 +15,6 @@ its own; a stage without an item reads and writes all that params.yaml names. `E
 the pipeline of the equal-budget experiment. `ARTIFACTS` may add artifacts that realign.store does not know.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import importlib
 from collections.abc import Mapping, Sequence

@@ -3,8 +3,6 @@
 The only code that reads and writes artifacts; `pipeline.declared` says what a stage is.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import shutil

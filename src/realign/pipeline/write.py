@@ -3,8 +3,6 @@
 Run it after a stage was added or reads, writes or needs something else. The plots of dvc.yaml are kept as they are.
 """
 
-from __future__ import annotations
-
 import graphlib
 import pkgutil
 from pathlib import Path

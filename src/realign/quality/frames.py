@@ -1,7 +1,5 @@
 """The columns that the suites check, computed from the tables."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

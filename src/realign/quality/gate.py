@@ -1,7 +1,5 @@
 """Run a suite over a table: bad rows are named, a bad table stops the stage."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass

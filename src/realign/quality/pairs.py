@@ -1,7 +1,5 @@
 """The pairs gate: which picked pairs may be labeled, and whether enough of them are left."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What is expected of responses, pairs and preferences; thresholds come from params.yaml."""
 
-from __future__ import annotations
-
 import math
 
 from realign.config.params import Validate

@@ -1,7 +1,5 @@
 """Charts of an equal-budget comparison: score by labels, labels saved, figures by strategy."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The page of `realign compare`: the conclusion, then charts, each with the table behind it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

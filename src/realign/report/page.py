@@ -1,7 +1,5 @@
 """Pages from templates; the template engine escapes every text of data and models."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The page of a replay, and its charts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

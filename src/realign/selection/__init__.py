@@ -5,8 +5,6 @@ first. To add one: a file with the function, in `strategies/` here or in the pro
 `strategies/`, and its name in params.yaml.
 """
 
-from __future__ import annotations
-
 from realign.selection.choose import Picks, choose, pick
 from realign.selection.registry import (
     MIX,

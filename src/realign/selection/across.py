@@ -1,7 +1,5 @@
 """Which prompts get the labels, when the budget does not reach for all of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What each arm of the equal-budget experiment buys: the same candidates and budget, only the picks differ."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """From a strategy's numbers to the picked pairs: within a prompt, across prompts, and mixtures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

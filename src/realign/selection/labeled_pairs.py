@@ -1,7 +1,5 @@
 """Pairs with a label as arrays: what strategies that learn are fitted to."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

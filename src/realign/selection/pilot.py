@@ -1,7 +1,5 @@
 """The pilot: pairs that are labeled first, for strategies that learn from labels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 

@@ -7,8 +7,6 @@ Parameters of its own are the function's keyword-only arguments, `def mine(pool,
 in params.yaml under `select.options.mine`. An annotation may bound them: `Annotated[float, Field(ge=1)]`.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import inspect
 import keyword

@@ -1,7 +1,5 @@
 """The pairs table: what each strategy picks of the train prompts, and a random pair of each held-out prompt."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """From tables to candidates, and from picks back to the pairs table."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

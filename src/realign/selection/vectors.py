@@ -1,7 +1,5 @@
 """Directions of responses: what cosine similarity and the heads see of an embedding."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

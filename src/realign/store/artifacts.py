@@ -4,8 +4,6 @@ The same content always gives the same bytes: rows are sorted by key, Parquet ho
 metadata, JSON has sorted keys, nothing holds a date, a path or a machine's name.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

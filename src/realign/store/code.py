@@ -4,8 +4,6 @@ What a stage or a kept row depends on is measured from the imports, so nobody li
 an edit that no computation can see makes nothing stale.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The machine that a run is on: its clock and its environment. Tests put another in its place."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Models and data sets from the hub: by name and revision, plain files only, one clear line on failure."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

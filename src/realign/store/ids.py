@@ -1,7 +1,5 @@
 """Ids are hashes of content: everything joins on them, never on row order or on text."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """What a labeler can say of a pair, in one enum, and what each label is worth as a number."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 

@@ -1,7 +1,5 @@
 """The ledger while work is under way: one SQLite file in which a paid answer is safe when `put` returns."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields

@@ -4,8 +4,6 @@ A batch is a Parquet file of the ledger table, named after its content. Two team
 the same name with another content, so neither git nor DVC has anything to resolve.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

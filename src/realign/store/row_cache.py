@@ -1,7 +1,5 @@
 """Finished rows by their content: a killed stage resumes from them, and later runs reuse them."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path

@@ -3,8 +3,6 @@
 `data/README.md`, the data dictionary, is generated from here.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pyarrow as pa

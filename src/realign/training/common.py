@@ -1,7 +1,5 @@
 """What supervised training and DPO share: arguments, progress, and checkpoints that are known to be complete."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

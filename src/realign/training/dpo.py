@@ -1,7 +1,5 @@
 """DPO with TRL and LoRA; the reference is the same model with the adapter switched off."""
 
-from __future__ import annotations
-
 import functools
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """TRL's DPO trainer with a loss of ours (realign.training.losses) and a weight for each pair."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Supervised training with TRL: of a model built here, or SFT of a loaded one."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

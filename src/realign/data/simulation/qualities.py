@@ -1,7 +1,5 @@
 """The noise-free quality of many texts, each by its own rule."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

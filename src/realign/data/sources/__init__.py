@@ -9,8 +9,6 @@ The module holds
 - `read(row) -> RawRow`, which raises BadRow for a row that cannot be used.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property

@@ -2,8 +2,6 @@
 the simulated annotator can judge any response to its prompt.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 

@@ -2,8 +2,6 @@
 last answer. The chosen answer has score 1 and the rejected one 0, by the annotator `human`.
 """
 
-from __future__ import annotations
-
 import os.path
 import re
 

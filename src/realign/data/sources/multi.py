@@ -3,8 +3,6 @@
 number of annotators. Higher is better.
 """
 
-from __future__ import annotations
-
 from realign.data.raw import BadRow, RawResponse, RawRow, as_object, messages_of, name_of, number_of, text_of
 
 JOINABLE = True

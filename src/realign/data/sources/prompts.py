@@ -2,8 +2,6 @@
 end with the user's.
 """
 
-from __future__ import annotations
-
 from realign.data.raw import RawRow, as_object, messages_of
 
 JOINABLE = True

@@ -2,8 +2,6 @@
 has more votes; a row where it contradicts the scores is set aside.
 """
 
-from __future__ import annotations
-
 from realign.data.raw import BadRow, RawResponse, RawRow, as_object, number_of, text_of
 
 JOINABLE = True

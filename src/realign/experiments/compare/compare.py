@@ -1,7 +1,5 @@
 """All arms of an equal-budget experiment against each other: figures, differences, labels saved, the conclusion."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the comparison comes to, in plain sentences: which strategy is best, by how much, in score and in labels."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Length-controlled win rate: what the win rate would be if answers were as long as the base's."""
 
-from __future__ import annotations
-
 import warnings
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What is compared, and every figure of the table in every run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -6,8 +6,6 @@ directional derivative toward that prompt, Efron 1982, The Jackknife, chapter 6)
 a mean over prompts, and one set of rules holds for an accuracy, a ratio of lengths and a fitted model.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

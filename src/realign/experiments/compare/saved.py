@@ -13,8 +13,6 @@ Student's t because few seeds hardly tell their variance. A curve that does not 
 leaves that end of the interval open.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

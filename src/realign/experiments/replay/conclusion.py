@@ -1,7 +1,5 @@
 """What it all comes to, in plain sentences: which strategy the data favours, by how much, at what cost."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from realign.evaluation.figures import Json, Terms

@@ -1,7 +1,5 @@
 """Scored multi-response data as the pipeline's own tables, with one or two annotators."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """K responses sampled per prompt, a pilot labeled, every strategy's picks measured: many times over."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

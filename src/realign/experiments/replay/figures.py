@@ -1,7 +1,5 @@
 """From sums over prompts to figures with intervals, and how each strategy differs from random."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from realign.evaluation.figures import Json, Terms, as_json, interval

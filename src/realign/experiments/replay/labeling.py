@@ -1,7 +1,5 @@
 """Candidate pairs labeled by the data's annotators, as the labelers `scores` and `oracle` label a run's pairs."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

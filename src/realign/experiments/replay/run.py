@@ -1,7 +1,5 @@
 """One replay from a file to its figures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Embeddings of the data's responses, found by content: the second replay of a file computes none."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

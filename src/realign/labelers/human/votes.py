@@ -1,7 +1,5 @@
 """People's votes as rows of the ledger table: how a vote becomes a row, and which rows count as votes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 

@@ -1,7 +1,5 @@
 """Where a judge's model runs: one file of `backends/` each, which declares BACKEND."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """How many calls are under way at once: fewer while the server says it is too much, more again after."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

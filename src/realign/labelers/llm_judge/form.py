@@ -1,7 +1,5 @@
 """The form in which a judge is asked for its label, and how its answer is read: one beside the other."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial

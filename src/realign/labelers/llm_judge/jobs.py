@@ -1,7 +1,5 @@
 """The pairs that a judge is to label: what it reads of each, what the ledger holds, what the budget pays for."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """llm_judge: a language model that is asked about every pair in both orders, and paid once for each."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from dataclasses import replace
 from typing import Any

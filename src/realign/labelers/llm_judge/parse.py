@@ -1,7 +1,5 @@
 """Parsing what a judge answered: a label, or why there is none; never a guess from prose."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

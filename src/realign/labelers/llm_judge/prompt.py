@@ -1,7 +1,5 @@
 """What a judge reads: the rubric, and two responses as material that it must not obey."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any

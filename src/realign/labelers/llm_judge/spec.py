@@ -1,7 +1,5 @@
 """What a judge is asked, and the fingerprint under which the ledger keeps its labels."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path

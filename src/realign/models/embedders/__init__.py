@@ -1,7 +1,5 @@
 """Embedders: one vector a response text."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

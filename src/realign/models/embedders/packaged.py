@@ -1,7 +1,5 @@
 """Sentence encoders that come as Python packages: no hub, no download at run time."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 from dataclasses import dataclass

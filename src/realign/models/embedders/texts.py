@@ -1,7 +1,5 @@
 """Vectors of any texts, for judges that must read texts which no stage embedded."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """arm: one training of the equal-budget experiment, and how its policy fares on held-out prompts and pairs."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """base: the policy to be aligned, built, local or from the hub; optionally fine-tuned first."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """code: the modules that each stage stands on, without comments and docstrings."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

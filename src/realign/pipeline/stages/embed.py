@@ -1,7 +1,5 @@
 """embed: one vector a response."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """evaluate: the aligned policy against its base on held-out prompts and pairs, with intervals."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from pathlib import Path

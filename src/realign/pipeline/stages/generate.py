@@ -1,7 +1,5 @@
 """generate: K sampled responses a prompt, or those that came with the data, past the responses gate."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any

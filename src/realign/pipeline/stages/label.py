@@ -1,7 +1,5 @@
 """label: who wins each pair, and how sure; the trained strategy's labels become preferences."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

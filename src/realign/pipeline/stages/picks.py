@@ -1,7 +1,5 @@
 """picks: the pairs that every arm of the equal-budget experiment buys, each distinct pair labeled once."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import dataclass, field
 from functools import partial

@@ -1,7 +1,5 @@
 """pilot: pairs that are labeled first, for strategies that learn from labels."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """prepare: understand raw data, deduplicate, give content ids, split by hash, set aside the rest."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """reference: the base policy's answers to held-out prompts, against which every arm is measured."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

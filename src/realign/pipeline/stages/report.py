@@ -1,7 +1,5 @@
 """report: one self-contained page."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """rewards: the policy's own reward of each response, for strategies that pick by it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

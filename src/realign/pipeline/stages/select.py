@@ -1,7 +1,5 @@
 """select: which pair of each prompt is worth a label."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """summary: all arms of the equal-budget experiment against each other, and the page."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -1,7 +1,5 @@
 """train: DPO with LoRA on the preferences, which must pass their gate once more."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

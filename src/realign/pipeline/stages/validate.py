@@ -1,7 +1,5 @@
 """validate: what passes the pairs gate may be labeled; nothing else reaches training."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

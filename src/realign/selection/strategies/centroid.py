@@ -1,7 +1,5 @@
 """centroid: the two responses nearest to the centres of a 2-means clustering (REAL's third arm)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from realign.selection.candidates import Candidates

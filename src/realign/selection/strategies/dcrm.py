@@ -1,7 +1,5 @@
 """dcrm: a large predicted gap at a small distance."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import expit
 

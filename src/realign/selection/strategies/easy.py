@@ -1,7 +1,5 @@
 """easy: the least alike pair (REAL, arXiv 2409.17169)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from realign.selection.candidates import Candidates

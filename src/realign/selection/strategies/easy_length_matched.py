@@ -1,7 +1,5 @@
 """easy_length_matched: the least alike pair among those of about the same length."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import numpy as np

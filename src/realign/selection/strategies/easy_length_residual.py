@@ -1,7 +1,5 @@
 """easy_length_residual: the pair that is less alike than its lengths explain."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from realign.selection.candidates import Candidates

@@ -1,7 +1,5 @@
 """hard: the most alike pair (REAL's opposite arm, arXiv 2409.17169)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from realign.selection.candidates import Candidates

@@ -1,7 +1,5 @@
 """implicit_margin: the pair with the largest gap of the policy's own implicit reward."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from realign.selection.candidates import Candidates

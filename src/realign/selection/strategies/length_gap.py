@@ -1,7 +1,5 @@
 """length_gap: the pair of the most different lengths, a control."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from realign.selection.candidates import Candidates

@@ -1,7 +1,5 @@
 """margin: the pair with the largest predicted quality gap."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from realign.selection.candidates import Candidates

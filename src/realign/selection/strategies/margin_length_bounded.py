@@ -1,7 +1,5 @@
 """margin_length_bounded: the surest labels, at a length difference like that of chance."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from realign.config.params import Positive

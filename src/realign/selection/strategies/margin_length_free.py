@@ -1,7 +1,5 @@
 """margin_length_free: the largest predicted quality gap that length does not explain."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from realign.selection.candidates import Candidates

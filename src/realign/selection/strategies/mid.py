@@ -1,7 +1,5 @@
 """mid: a pair of middling similarity, between easy and hard."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from realign.config.params import Share

@@ -1,7 +1,5 @@
 """random: a uniformly drawn pair, the baseline of every comparison."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from realign.selection.candidates import Candidates

@@ -1,7 +1,5 @@
 """uncertainty: the pair whose better side is hardest to predict."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from realign.selection.candidates import Candidates

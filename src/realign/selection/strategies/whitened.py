@@ -1,7 +1,5 @@
 """whitened: the least alike pair, on whitened embeddings."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from realign.selection.candidates import Candidates

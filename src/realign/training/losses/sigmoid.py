@@ -1,7 +1,5 @@
 """-ln sigma(margin): DPO (Rafailov et al. 2023, eq. 7). TRL's own computes it where pairs have no weights."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch

@@ -3,8 +3,6 @@
 DPO's eq. 7 at p = 1; conservative DPO (Mitchell 2023, eq. 3) with a probability for each pair instead of one for all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch

@@ -1,7 +1,5 @@
 """Pairs and people's votes: exported to the field's formats and imported again without loss."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 

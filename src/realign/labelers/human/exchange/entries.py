@@ -1,7 +1,5 @@
 """A row from outside: what it may hold, and how it becomes a row of the ledger table."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime

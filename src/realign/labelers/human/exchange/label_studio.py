@@ -4,8 +4,6 @@ A task's `data` holds what its template shows (prompt, left, right) and our pair
 response a. Fields that Label Studio lacks, and would drop, are kept in the `meta` of each result.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which pair of the project a row from outside is about, and in which order it shows the responses."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd

@@ -10,8 +10,6 @@ apostrophe, and for an empty text, as opposed to none. The prompt of a CSV is th
 or JSON messages.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

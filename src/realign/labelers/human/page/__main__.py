@@ -1,7 +1,5 @@
 """`python -m realign.labelers.human.page`: the page alone, without a project."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Access: unguessable links, signed sessions, and forms that belong to a session."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import os

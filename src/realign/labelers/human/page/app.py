@@ -1,7 +1,5 @@
 """The web application: checks requests and forms, and passes them to the store."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial

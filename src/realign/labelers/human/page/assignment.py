@@ -1,7 +1,5 @@
 """What passes between the application and the store: people, pairs shown to them, progress."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

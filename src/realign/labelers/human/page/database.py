@@ -1,7 +1,5 @@
 """The SQLite file: its tables, one connection behind a lock, durable transactions."""
 
-from __future__ import annotations
-
 import contextlib
 import sqlite3
 import threading

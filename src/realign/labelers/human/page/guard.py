@@ -1,7 +1,5 @@
 """Protection of every request: headers, host names, form sizes, rate limits, no traceback in a response."""
 
-from __future__ import annotations
-
 import ipaddress
 import logging
 from collections.abc import Collection

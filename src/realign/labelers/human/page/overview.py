@@ -1,7 +1,5 @@
 """The lead's overview: progress of the batch, how well people agree, and where they do not."""
 
-from __future__ import annotations
-
 import threading
 from typing import Any, Literal
 

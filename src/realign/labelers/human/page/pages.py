@@ -1,7 +1,5 @@
 """The values of the templates: escaped text, and nothing that reveals where a response comes from."""
 
-from __future__ import annotations
-
 import functools
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """The charts of the overview."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure

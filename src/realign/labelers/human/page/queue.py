@@ -1,7 +1,5 @@
 """Which pair a person is shown next: pure rules over what the store knows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal

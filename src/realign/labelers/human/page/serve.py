@@ -1,7 +1,5 @@
 """The server: invites people, publishes the batch, and serves the pages until interrupted."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 from collections.abc import Callable, Sequence

@@ -5,8 +5,6 @@ written in the same transaction. An answer names the round of its assignment, an
 answer, so a form that is sent twice counts once.
 """
 
-from __future__ import annotations
-
 import hashlib
 import sqlite3
 from collections.abc import Iterator

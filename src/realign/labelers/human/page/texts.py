@@ -1,7 +1,5 @@
 """Untrusted text for a page: hidden characters become visible, and nothing in it is executed or loaded."""
 
-from __future__ import annotations
-
 import difflib
 import functools
 import re

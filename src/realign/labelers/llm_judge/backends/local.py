@@ -1,7 +1,5 @@
 """local: a causal language model that runs here, by its log-probabilities of the label's letter."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from functools import cached_property

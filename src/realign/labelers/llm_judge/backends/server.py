@@ -1,7 +1,5 @@
 """server: a judge behind an OpenAI-compatible address, whatever the server does."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """A small batch, a store with a clock that stands still, and the application without a socket."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Two hundred hostile strings, and what a page must show of each."""
 
-from __future__ import annotations
-
 import itertools
 import unicodedata
 

@@ -1,7 +1,5 @@
 """What a browser would make of a page: its elements, its attributes, its text."""
 
-from __future__ import annotations
-
 from html.parser import HTMLParser
 
 _VOID = {"meta", "link", "input", "img", "br", "hr"}
