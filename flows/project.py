@@ -77,7 +77,7 @@ def check(root: Path) -> Params:
         params.rewards,
     )
     sources.check(params)
-    labelers.refuse(params)
+    labelers.refuse(params, sources.find(params.prepare))
     objective.check(params.train)
     if not (root / params.prepare.path).exists():
         raise UserError(

@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = re.findall(
-    r"`((?:src|strategies)/\S+\.py)`:\n\n```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL
+    r"`((?:src|strategies)/\S+\.py)`:\n\n```python\n(.*?)```",
+    (ROOT / "CONTRIBUTING.md").read_text(),
+    re.DOTALL,
 )
 
 

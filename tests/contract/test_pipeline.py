@@ -65,6 +65,11 @@ def test_a_stage_tracks_the_code_it_imports_and_hardly_any_other(name: str, code
     assert sum(lines[module] for module in beyond) <= 0.1 * sum(lines.values()), beyond
 
 
+def test_a_new_data_source_makes_no_labels_stale(code: Path) -> None:
+    for name in ("pilot", "label", "train"):
+        assert "realign.data.sources" not in (code / f"{name}.txt").read_text(), name
+
+
 def _source(module: str) -> str:
     return _source_path(module).read_text()
 

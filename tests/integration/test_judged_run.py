@@ -118,7 +118,7 @@ def test_judge_check_measures_the_biases_that_were_planted(finished: Workspace, 
         assert "position" not in done.stdout and "names the response shown first" in done.stdout
 
         refused = project.realign(
-            "run", "--set", "label.known_pairs=known.jsonl", "--set", "label.min_judge_accuracy=0.95",
+            "run", "--set", "label.known_pairs=known.jsonl", "--set", "label.min_accuracy=0.95",
             "--until", "label",
         )  # fmt: skip
         assert refused.returncode == 2 and "llm_judge is not good enough" in refused.stdout

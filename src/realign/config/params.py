@@ -262,9 +262,9 @@ class QualityHead(Section):
 
 
 class Cascade(Section):
-    """A judge labels, people get what is doubtful."""
+    """A labeler without people labels, people get what is doubtful."""
 
-    judge: Name
+    labeler: Name
     unsure: Annotated[float, Field(ge=0, le=0.5)]
     audit_share: Share
 
@@ -278,7 +278,7 @@ class Label(Section):
     annotator: Name
     gold_annotator: Name | None
     known_pairs: Name
-    min_judge_accuracy: Share | None
+    min_accuracy: Share | None
     budget: Budget
     reward_model: Model
     judge: Judge

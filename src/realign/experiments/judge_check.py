@@ -9,7 +9,7 @@ import pandas as pd
 
 from realign.config.params import Params
 from realign.config.params_file import check
-from realign.data import known_pairs
+from realign.data import known_pairs, sources
 from realign.errors import UserError
 from realign.evaluation.intervals import Resampling
 from realign.labelers.accuracy import measure
@@ -115,7 +115,7 @@ def with_labeler(params: Params, labeler: str | None) -> Params:
     raw["label"]["labeler"] = labeler
     source = "params.yaml with --labeler"
     changed = check(raw, source)
-    refuse(changed, source)
+    refuse(changed, sources.find(changed.prepare), source)
     return changed
 
 

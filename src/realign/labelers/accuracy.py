@@ -53,14 +53,14 @@ def require_accuracy(request: LabelRequest) -> dict[str, Any] | None:
     """The figures on `label.known_pairs`, None where params name none or the labeler cannot be measured.
 
     Raises:
-        UserError: the labeler agrees with them less often than `label.min_judge_accuracy`.
+        UserError: the labeler agrees with them less often than `label.min_accuracy`.
     """
     settings = request.settings
     name = machine(settings)
     if request.known.empty or not find(name).labels_outside:
         return None
     _, measured = measure(request, request.known)
-    accuracy, least = measured["accuracy"], settings.min_judge_accuracy
+    accuracy, least = measured["accuracy"], settings.min_accuracy
     if least is not None and (accuracy is None or accuracy["value"] < least):
         agreement = (
             "it decided none of them"
@@ -69,7 +69,7 @@ def require_accuracy(request: LabelRequest) -> dict[str, Any] | None:
         )
         raise UserError(
             f"{name} is not good enough: {len(request.known)} pairs of {settings.known_pairs} have a known "
-            f"answer, {agreement}, and label.min_judge_accuracy is {least:g}. Nothing was labeled. Use a better judge "
+            f"answer, {agreement}, and label.min_accuracy is {least:g}. Nothing was labeled. Use a better judge "
             "or rubric (realign judge-check shows where it fails), or lower the minimum",
             code="label.inaccurate",
         )

@@ -1,4 +1,4 @@
-"""cascade: a judge labels; people get what it is unsure of and a sample of the rest."""
+"""cascade: a labeler without people labels first; people get what it is unsure of and a sample of the rest."""
 
 from typing import Any
 
@@ -14,17 +14,17 @@ from realign.store.labels import NO_LABEL, OUTCOMES, OVER_BUDGET, SIDES
 
 
 def label(request: LabelRequest) -> Labels:
-    """The judge's labels, with people's in place of those that are doubtful or drawn for audit.
+    """The first labeler's labels, with people's in place of those that are doubtful or drawn for audit.
 
-    Doubtful is a pair on which the judge's two orders disagree, on which it abstained, or whose p is
+    Doubtful is a pair on which a judge's two orders disagree, on which the labeler abstained, or whose p is
     within `label.cascade.unsure` of 1/2. Of the others, `label.cascade.audit_share` (by a hash of seed
-    and pair) goes to people too: their labels there measure the error of the pairs that only the judge saw.
+    and pair) goes to people too: their labels there measure the error of the pairs that no person saw.
 
     Raises:
         LabelsMissing: votes are missing.
     """
     settings = request.settings.cascade
-    judged = find(settings.judge, "label.cascade.judge").label(request)
+    judged = find(settings.labeler, "label.cascade.labeler").label(request)
     within = judged.winner != OVER_BUDGET
     doubtful = within & (~np.isin(judged.winner, OUTCOMES) | (np.abs(judged.p_a - 0.5) <= settings.unsure))
     if judged.consistent is not None:
@@ -46,7 +46,7 @@ def label(request: LabelRequest) -> Labels:
 def _account(
     judged: np.ndarray, final: np.ndarray, doubtful: np.ndarray, audited: np.ndarray, intervals: Resampling
 ) -> dict[str, Any]:
-    """What was saved, and the measured error of the pairs that only the judge saw."""
+    """What was saved, and the measured error of the pairs that no person saw."""
     sure = audited & np.isin(judged, SIDES) & np.isin(final, SIDES)
     error = rate((judged[sure] != final[sure]).astype(float), intervals)
     return {
@@ -60,11 +60,11 @@ def _account(
 
 
 def problems(whole: Params) -> list[str]:
-    """A judge that itself waits for people."""
-    name = whole.label.cascade.judge
-    if not find(name, "label.cascade.judge").asks_people:
+    """A first labeler that itself waits for people."""
+    name = whole.label.cascade.labeler
+    if not find(name, "label.cascade.labeler").asks_people:
         return []
-    return [f"label.cascade.judge: {name} asks people itself; name a labeler that does not"]
+    return [f"label.cascade.labeler: {name} asks people itself; name a labeler that does not"]
 
 
 LABELER = Labeler(
@@ -72,5 +72,5 @@ LABELER = Labeler(
     problems,
     asks_people=True,
     labels_outside=False,
-    before_people=lambda settings: settings.cascade.judge,
+    before_people=lambda settings: settings.cascade.labeler,
 )

@@ -1,29 +1,31 @@
 """Labelers by name, found by their files: module or package NAME of `realign.labelers` declares LABELER."""
 
+from __future__ import annotations
+
 import importlib
+from typing import TYPE_CHECKING
 
 from realign import discovery
 from realign.config import params
 from realign.config.params import NO_FILE
-from realign.data import sources
+from realign.config.params_file import PARAMS_FILE
 from realign.errors import UserError, listing
 from realign.labelers.base import Labeler
+
+if TYPE_CHECKING:  # a labeler is told the shape of the data: no stage that labels imports the readers
+    from realign.data.sources import Source
 
 _PACKAGE = "realign.labelers"
 
 
 def labelers() -> dict[str, Labeler]:
     """Every labeler by name, in order of name."""
-    found = {name: _declared(name) for name in discovery.names(_PACKAGE)}
-    return {name: labeler for name, labeler in found.items() if labeler is not None}
+    declared = {name: _declared(name) for name in discovery.names(_PACKAGE)}
+    return {name: labeler for name, labeler in declared.items() if labeler is not None}
 
 
 def find(name: str, key: str = "label.labeler") -> Labeler:
-    """The labeler of this name; no other one is imported.
-
-    Args:
-        name: the labeler.
-        key: the parameter that names it.
+    """The labeler of this name, which parameter `key` names; no other one is imported.
 
     Raises:
         UserError: there is none.
@@ -38,40 +40,36 @@ def find(name: str, key: str = "label.labeler") -> Labeler:
 
 
 def machine(settings: params.Label) -> str:
-    """Name of the labeler that labels without people: the judge of a cascade, else label.labeler itself."""
+    """Name of the labeler that labels without people: the first one of a cascade, else label.labeler itself."""
     first = find(settings.labeler).before_people
     return first(settings) if first else settings.labeler
 
 
-def problems(whole: params.Params) -> list[str]:
-    """What the run's labeler cannot do with these parameters, each with its mend."""
+def problems(whole: params.Params, source: Source) -> list[str]:
+    """What the run's labeler cannot do with these parameters and data of this shape, each with its mend."""
     settings = whole.label
     try:
         named = {settings.labeler: find(settings.labeler)}
-        name = machine(settings)
-        named[name] = find(name, "label.cascade.judge")
+        first = machine(settings)
+        named[first] = find(first, "label.cascade.labeler")
     except UserError as error:
         return [str(error)]
     found = [problem for labeler in named.values() for problem in labeler.problems(whole)]
-    labeler = named[name]
-    if labeler.simulated and not sources.find(whole.prepare).rule:
+    labeler = named[first]
+    if labeler.simulated and not source.rule:
         found.append(
-            f"label.labeler: {name} knows only the builtin tasks' rule; set scores or reward_model, "
+            f"label.labeler: {first} knows only the builtin tasks' rule; set scores or reward_model, "
             "or prepare.source: builtin"
         )
-    if labeler.needs_scores and not sources.scored(whole):
+    if labeler.needs_scores and (source.annotator is None or whole.generate.mode != "given"):
         found.append(
-            f"label.labeler: {name} needs responses that came with scores; set generate.mode: given "
+            f"label.labeler: {first} needs responses that came with scores; set generate.mode: given "
             "with scored data, or another labeler"
         )
-    if settings.min_judge_accuracy is not None and settings.known_pairs == NO_FILE:
-        found.append(
-            "label.min_judge_accuracy: needs pairs with known answers; name them in label.known_pairs"
-        )
-    if settings.min_judge_accuracy is not None and not labeler.labels_outside:
-        found.append(
-            f"label.min_judge_accuracy: {name} cannot label other pairs; set null, or another labeler"
-        )
+    if settings.min_accuracy is not None and settings.known_pairs == NO_FILE:
+        found.append("label.min_accuracy: needs pairs with known answers; name them in label.known_pairs")
+    if settings.min_accuracy is not None and not labeler.labels_outside:
+        found.append(f"label.min_accuracy: {first} cannot label other pairs; set null, or another labeler")
     asks = any(one.asks_people for one in named.values())
     if asks and settings.people.gold_share and settings.known_pairs == NO_FILE:
         found.append(
@@ -80,15 +78,15 @@ def problems(whole: params.Params) -> list[str]:
     return found
 
 
-def refuse(whole: params.Params, source: str = "params.yaml") -> None:
+def refuse(whole: params.Params, source: Source, name: str = PARAMS_FILE) -> None:
     """Say before any work what the run's labeler cannot do.
 
     Raises:
         UserError: all problems are listed.
     """
-    found = problems(whole)
+    found = problems(whole, source)
     if found:
-        head = f"{source} cannot be used ({len(found)} problem(s)):"
+        head = f"{name} cannot be used ({len(found)} problem(s)):"
         raise UserError(listing(head, found), code="label.impossible")
 
 

@@ -4,8 +4,9 @@ import pytest
 from unit_builders import ROOT, raw_params, refused
 
 from realign.config import params, params_file
+from realign.data import sources
 from realign.errors import UserError
-from realign.labelers import registry as labelers
+from realign.labelers import registry
 from realign.store.artifacts import ARTIFACTS
 
 NAMED = {"name": "owner/name", "revision": "0123456789abcdef0123456789abcdef01234567"}
@@ -27,8 +28,9 @@ def edited(changes):
 def problems(raw):
     """The lines of the one message; the first line counts them."""
     with pytest.raises(UserError) as refusal:
-        labelers.refuse(
-            params_file.check(raw)
+        whole = params_file.check(raw)
+        registry.refuse(
+            whole, sources.find(whole.prepare)
         )  # what a labeler refuses comes after what no labeler is asked about
     assert refusal.value.code in ("params.refused", "label.impossible")
     head, *lines = str(refusal.value).splitlines()

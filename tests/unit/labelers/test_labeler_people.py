@@ -113,7 +113,7 @@ def judge(monkeypatch):
 
 def cascading(folder, *votes, audit=0.5, **settings):
     label = {"labeler": "cascade", "people": people(**settings),
-             "cascade": {"judge": "self_judge", "unsure": 0.1, "audit_share": audit}}  # fmt: skip
+             "cascade": {"labeler": "self_judge", "unsure": 0.1, "audit_share": audit}}  # fmt: skip
     return request(pairs(20), folder, label=label, votes=label_rows(*votes))
 
 
@@ -155,7 +155,7 @@ def test_peoples_word_holds_where_they_were_asked_and_the_audit_measures_the_res
 
 def test_a_judge_that_is_sure_of_all_needs_nobody(tmp_path, judge):
     label = {"labeler": "cascade", "people": people(),
-             "cascade": {"judge": "self_judge", "unsure": 0.1, "audit_share": 0.0}}  # fmt: skip
+             "cascade": {"labeler": "self_judge", "unsure": 0.1, "audit_share": 0.0}}  # fmt: skip
     sure = pairs(20).iloc[6:].reset_index(drop=True)
     found = cascade(request(sure, tmp_path, label=label, votes=label_rows()))
     assert found.winner.tolist() == ["a"] * 14

@@ -4,6 +4,7 @@ import pytest
 from unit_builders import raw_params
 
 from realign.config import params_file
+from realign.data import sources
 from realign.errors import UserError
 from realign.labelers import registry
 from realign.labelers.base import Labeler
@@ -19,7 +20,8 @@ def problems(**changes):
         for part in path:
             place = place[part]
         place[last] = value
-    return registry.problems(params_file.check(raw))
+    whole = params_file.check(raw)
+    return registry.problems(whole, sources.find(whole.prepare))
 
 
 def having(trait):
@@ -43,7 +45,7 @@ def test_an_unknown_labeler_names_those_that_exist(name):
     assert told.value.code == "label.unknown_labeler"
 
 
-def test_the_machine_of_a_cascade_is_its_judge():
+def test_the_machine_of_a_cascade_is_its_first_labeler():
     label = params_file.check(raw_params()).label
     assert registry.machine(label) == "oracle"
     assert registry.machine(label.model_copy(update={"labeler": "cascade"})) == "self_judge"
@@ -53,11 +55,11 @@ def test_the_machine_of_a_cascade_is_its_judge():
     ("changes", "key"),
     [
         ({"labeler": "nobody"}, "label.labeler"),
-        ({"labeler": "cascade", "cascade__judge": "nobody"}, "label.cascade.judge"),
-        ({"labeler": "cascade", "cascade__judge": "human"}, "label.cascade.judge"),
-        ({"labeler": "cascade", "cascade__judge": "scores"}, "label.labeler"),
-        ({"min_judge_accuracy": 0.9, "known_pairs": "known.jsonl"}, "label.min_judge_accuracy"),
-        ({"labeler": "self_judge", "min_judge_accuracy": 0.9}, "label.min_judge_accuracy"),
+        ({"labeler": "cascade", "cascade__labeler": "nobody"}, "label.cascade.labeler"),
+        ({"labeler": "cascade", "cascade__labeler": "human"}, "label.cascade.labeler"),
+        ({"labeler": "cascade", "cascade__labeler": "scores"}, "label.labeler"),
+        ({"min_accuracy": 0.9, "known_pairs": "known.jsonl"}, "label.min_accuracy"),
+        ({"labeler": "self_judge", "min_accuracy": 0.9}, "label.min_accuracy"),
         ({"labeler": "human", "people__gold_share": 0.1}, "label.people.gold_share"),
         ({"labeler": "llm_judge"}, "label.judge.model"),
         ({"labeler": "llm_judge", "judge__backend": "cloud"}, "label.judge.backend"),
@@ -77,14 +79,14 @@ def test_what_a_labeler_cannot_do_is_said_before_any_work(changes, key):
 def test_the_shipped_parameters_are_no_problem_and_problems_are_refused_together():
     assert problems() == []
     raw = raw_params()
-    raw["label"] |= {"labeler": "llm_judge", "min_judge_accuracy": 0.9}
+    raw["label"] |= {"labeler": "llm_judge", "min_accuracy": 0.9}
     with pytest.raises(UserError, match=r"cannot be used \(2 problem") as told:
-        registry.refuse(params_file.check(raw))
+        registry.refuse(params_file.check(raw), sources.find(params_file.check(raw).prepare))
     assert told.value.code == "label.impossible"
 
 
-def test_a_judge_of_a_cascade_that_is_llm_judge_is_checked_too():
-    (problem,) = problems(labeler="cascade", cascade__judge="llm_judge")
+def test_a_cascade_that_begins_with_llm_judge_is_checked_too():
+    (problem,) = problems(labeler="cascade", cascade__labeler="llm_judge")
     assert problem.startswith("label.judge.model:")
 
 
