@@ -44,9 +44,5 @@ test-unit: $(READY)  ## the quick tests alone
 test: lint type  ## lint, types and all tests
 	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
-clean:  ## remove what the stages wrote and their finished rows; .venv, raw data and the DVC cache stay
-	rm -rf .work data/code data/prepared data/validated data/evaluated data/quarantine data/compare models/base models/adapter
-	rm -rf reports/gates reports/tally reports/plots reports/failures reports/data_docs
-	rm -f data/responses.parquet data/embeddings.parquet data/rewards.parquet data/pilot.parquet data/pairs.parquet
-	rm -f data/labels.parquet data/preferences.parquet reports/labeling.json reports/metrics.json reports/report.html
-	rm -f reports/compare.json reports/compare.html reports/compare.csv
+clean:  ## remove what the stages wrote and their finished rows; labels, raw data and the DVC cache stay
+	test ! -x $(BIN)/python || $(BIN)/python -m realign.pipeline.clean

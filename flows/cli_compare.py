@@ -8,22 +8,15 @@ from flows import interrupt, output, project
 
 
 def compare(
-    strategies: Annotated[
-        str | None, typer.Option(help="Comma-separated names. (default: as in params.yaml)")
-    ] = None,
-    budgets: Annotated[
-        str | None, typer.Option(help="Comma-separated numbers of labels. (default: as in params.yaml)")
-    ] = None,
-    seeds: Annotated[
-        int | None, typer.Option(min=1, help="Trainings of each arm. (default: as in params.yaml)")
-    ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Arms that run in parallel. (default: number of cores)")
-    ] = None,
+    strategies: Annotated[str | None, typer.Option(help="Comma-separated names.")] = None,
+    budgets: Annotated[str | None, typer.Option(help="Comma-separated numbers of labels.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Trainings of each arm.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Arms side by side; one a core by default.")] = None,
 ) -> None:
     """Train on each strategy's pairs at equal budgets, and report which is best and by how much.
 
-    Options are written into section compare of params.yaml. Arms that are up to date are not run again.
+    Strategies, budgets and seeds that are given are written into section compare of params.yaml; the others are
+    as they stand there. Arms that are up to date are not run again.
     """
     interrupt.install()
     root = project.find()

@@ -19,48 +19,38 @@ _NARROW = ("label_error", "abs_log_length_ratio")
 _WIDE = 120  # characters of the whole table; narrower terminals get the main columns
 
 
+def _at_least(low: int, help_: str) -> Any:
+    return typer.Option(min=low, help=help_)
+
+
 def replay(
-    data: Annotated[
-        Path, typer.Argument(help="Scored responses, JSON lines of the multi shape (data/README.md).")
-    ],
-    strategies: Annotated[str | None, typer.Option(help="Comma-separated names. (default: all)")] = None,
-    k: Annotated[
-        int | None, typer.Option(min=2, help="Responses sampled for each prompt. (default: all)")
-    ] = None,
-    draws: Annotated[int, typer.Option(min=1, help="Draws of responses, pilots and random picks.")] = 20,
+    data: Annotated[Path, typer.Argument(help="Scored responses of the multi shape (data/README.md).")],
+    strategies: Annotated[str | None, typer.Option(help="Comma-separated names; all by default.")] = None,
+    k: Annotated[int | None, _at_least(2, "Responses sampled for each prompt; all by default.")] = None,
+    draws: Annotated[int, _at_least(1, "Draws of responses, pilots and random picks.")] = 20,
     budget: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Labels of each strategy, including its pilot. (default: one for every prompt)"
-        ),
+        int | None, _at_least(1, "Labels of each strategy with its pilot; one for every prompt by default.")
     ] = None,
-    pilot: Annotated[int, typer.Option(min=1, help="Pilot labels, for strategies that learn.")] = 160,
+    pilot: Annotated[int, _at_least(1, "Pilot labels, for strategies that learn.")] = 160,
     pilot_by: Annotated[
-        str | None,
-        typer.Option(
-            help="Strategy that picks the pilot after its first round. (default: as in params.yaml)"
-        ),
+        str | None, typer.Option(help="Strategy that picks the pilot's later rounds.")
     ] = None,
-    pilot_round: Annotated[
-        int | None, typer.Option(min=1, help="Labels in a round of the pilot. (default: as in params.yaml)")
-    ] = None,
+    pilot_round: Annotated[int | None, _at_least(1, "Labels in a round of the pilot.")] = None,
     encoder: Annotated[
-        str | None,
-        typer.Option(
-            help="minilm, hidden_state or the folder of a sentence encoder. (default: as in params.yaml)"
-        ),
+        str | None, typer.Option(help="minilm, hidden_state or a sentence encoder's folder.")
     ] = None,
     annotator: Annotated[str | None, typer.Option(help="Annotator whose scores make the labels.")] = None,
     second: Annotated[
         str | None, typer.Option(help="Annotator whose scores check the labels, or none.")
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="Seed of everything random. (default: as in params.yaml)")
-    ] = None,
+    seed: Annotated[int | None, _at_least(0, "Seed of everything random.")] = None,
     json_: Annotated[Path | None, typer.Option("--json", help="Write all figures to this file.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with charts to this file.")] = None,
 ) -> None:
-    """Measure what each strategy would have picked on scored data: label error, ties, length bias. No training."""
+    """Measure what each strategy would have picked on scored data: label error, ties, length bias. No training.
+
+    Without --pilot-by, --pilot-round, --encoder and --seed their values in params.yaml hold.
+    """
     from realign.config import environment, params_file
     from realign.experiments.replay.run import Request, run
     from realign.store import artifacts

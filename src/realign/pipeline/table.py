@@ -1,6 +1,6 @@
 """The stages in the order in which they run. Written by python -m realign.pipeline.write."""
 
-CODE = "code"
+CODE = "code"  # runs before all others: each depends on what it measures
 STAGES = (
     "prepare",
     "base",

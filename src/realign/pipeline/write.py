@@ -9,9 +9,9 @@ from pathlib import Path
 
 from realign.pipeline import declared
 from realign.pipeline import stages as package
+from realign.pipeline.table import CODE
 from realign.store import artifacts
 
-CODE = "code"
 DVC_FILE, EXPERIMENT_FILE, TABLE = "dvc.yaml", "compare/pipeline.yaml", "src/realign/pipeline/table.py"
 _WIDTH = 110
 
@@ -46,7 +46,7 @@ stages:
 _TABLE = '''\
 """The stages in the order in which they run. Written by python -m realign.pipeline.write."""
 
-CODE = "{code}"
+CODE = "{code}"  # runs before all others: each depends on what it measures
 STAGES = (
 {stages}
 )  # fmt: skip

@@ -10,8 +10,9 @@ import pandas as pd
 from realign.config.params import Train
 from realign.models.adapter import RECORD
 from realign.models.chat import inert_turns
-from realign.store import schemas
+from realign.store import ids, schemas
 from realign.store.ids import load_messages
+from realign.store.work import Work
 from realign.training.objective import objective
 
 
@@ -94,6 +95,27 @@ def train_dpo(
     )
     resume(trainer, checkpoints, "train")
     return trainer.model, _curve(trainer.state.log_history)
+
+
+def trained_adapter(
+    base: Path, preferences: pd.DataFrame, settings: Train, seed: int, work: Work
+) -> tuple[Path, Path, pd.DataFrame]:
+    """Train on a base's folder, from the last whole checkpoint of the same training if there is one.
+
+    Returns:
+        A scratch folder with the adapter, the folder of the checkpoints, and the curve table.
+    """
+    from realign.models.load import load_causal
+
+    digest = ids.folder_digest(base)
+    options = settings.model_dump_json(exclude={"checkpoint_every"})
+    fingerprint = ids.digest(digest, preferences.to_json(orient="split"), options, str(seed))
+    checkpoints = work.checkpoints(fingerprint, "realign.training.dpo")
+    model, tokenizer = load_causal(base)
+    model, curve = train_dpo(model, tokenizer, preferences, settings, seed=seed, checkpoints=checkpoints)
+    folder = work.scratch()
+    save_adapter(model, folder, settings, digest)
+    return folder, checkpoints, curve
 
 
 def save_adapter(model: Any, folder: Path, settings: Train, base: str) -> None:

@@ -23,8 +23,6 @@ MATRIX = {"strategy": "compare.strategies", "budget": "compare.budgets", "seed":
 
 @dataclass(frozen=True)
 class Inputs:
-    """What an arm reads."""
-
     prompts: pd.DataFrame
     responses: pd.DataFrame
     embeddings: pd.DataFrame
@@ -37,8 +35,6 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """The keys of params.yaml that an arm reads."""
-
     seed: int
     generate: Generate = field(metadata={"only": held_out.SAMPLING})
     embed: Embed
@@ -51,8 +47,6 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What an arm writes."""
-
     arm_answers: pd.DataFrame
     arm_margins: pd.DataFrame
 
@@ -68,10 +62,9 @@ def run(inputs: Inputs, settings: Settings, work: Work, item: Arm) -> Outputs:
         ValidationFailed: the preferences gate refused the table.
     """
     from realign.models.adapter import RECORD
-    from realign.models.load import load_causal, load_policy
-    from realign.training.dpo import save_adapter, train_dpo
+    from realign.models.load import load_policy
+    from realign.training.dpo import trained_adapter
 
-    seed = ids.arm_seed(settings.seed, item.seed)
     texts = with_texts(inputs.arm_picks, inputs.prompts, inputs.responses)
     preferences = as_preferences(inputs.arm_picks, texts, inputs.responses)
     require_rows(preferences, "labels that are no tie", "raise compare.budgets, or use another labeler")
@@ -82,18 +75,8 @@ def run(inputs: Inputs, settings: Settings, work: Work, item: Arm) -> Outputs:
         work,
         docs=False,
     )
-    base = ids.folder_digest(inputs.base)
-    fingerprint = ids.digest(
-        base,
-        preferences.to_json(orient="split"),
-        settings.train.model_dump_json(exclude={"checkpoint_every"}),
-        str(seed),
-    )
-    checkpoints = work.checkpoints(fingerprint, "realign.training.dpo")
-    model, tokenizer = load_causal(inputs.base)
-    model, _ = train_dpo(model, tokenizer, preferences, settings.train, seed=seed, checkpoints=checkpoints)
-    folder = work.scratch()
-    save_adapter(model, folder, settings.train, base)
+    seed = ids.arm_seed(settings.seed, item.seed)
+    folder, checkpoints, _ = trained_adapter(inputs.base, preferences, settings.train, seed, work)
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     model, tokenizer = load_policy(inputs.base, folder)
     answers = _answers(model, tokenizer, record, inputs, settings, work)

@@ -17,8 +17,6 @@ from realign.store.work import Work, require_rows
 
 @dataclass(frozen=True)
 class Inputs:
-    """What base reads."""
-
     prompts: pd.DataFrame
     given: pd.DataFrame
     scores: pd.DataFrame
@@ -26,16 +24,12 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """The parameters that base reads."""
-
     seed: int
     base: Base
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What base writes."""
-
     base: Path
 
 

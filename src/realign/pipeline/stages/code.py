@@ -10,8 +10,6 @@ from realign.store.work import Work
 
 @dataclass(frozen=True)
 class Inputs:
-    """What code reads."""
-
     source: Path
 
 
@@ -22,8 +20,6 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What code writes."""
-
     code: Path
 
 

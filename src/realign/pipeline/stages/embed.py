@@ -14,23 +14,17 @@ from realign.store.work import Work
 
 @dataclass(frozen=True)
 class Inputs:
-    """What embed reads."""
-
     responses: pd.DataFrame
     base: Path
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The keys of params.yaml that embed reads."""
-
     embed: Embed
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What embed writes."""
-
     embeddings: pd.DataFrame
 
 

@@ -24,8 +24,6 @@ from realign.store.work import Work
 
 @dataclass(frozen=True)
 class Inputs:
-    """What evaluate reads."""
-
     prompts: pd.DataFrame
     responses: pd.DataFrame
     embeddings: pd.DataFrame
@@ -39,8 +37,6 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """The parameters that evaluate reads."""
-
     seed: int
     generate: Generate = field(metadata={"only": held_out.SAMPLING})
     embed: Embed
@@ -51,8 +47,6 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What evaluate writes."""
-
     metrics: dict[str, Any]
     judgements: pd.DataFrame
     margins: pd.DataFrame

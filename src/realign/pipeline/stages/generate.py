@@ -18,8 +18,6 @@ from realign.store.work import Quarantine, Tally, Work, require_rows
 
 @dataclass(frozen=True)
 class Inputs:
-    """What generate reads."""
-
     prompts: pd.DataFrame
     given: pd.DataFrame
     base: Path
@@ -27,8 +25,6 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """The keys of params.yaml that generate reads."""
-
     seed: int
     generate: Generate
     validate: Validate = field(metadata={"only": suites.RESPONSE_LIMITS})
@@ -36,8 +32,6 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What generate writes."""
-
     responses: pd.DataFrame
     gate_responses: dict[str, Any]
     quarantine_generate: pd.DataFrame

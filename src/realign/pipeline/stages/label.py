@@ -31,8 +31,6 @@ class Inputs(LabelInputs):
 
 @dataclass(frozen=True)
 class Settings:
-    """The keys of params.yaml that label reads."""
-
     seed: int
     embed: Embed
     label: Label
@@ -43,8 +41,6 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What label writes."""
-
     labels: pd.DataFrame
     preferences: pd.DataFrame
     labeling: dict[str, Any]

@@ -37,8 +37,6 @@ class Inputs(LabelInputs):
 
 @dataclass(frozen=True)
 class Settings:
-    """The parameters that picks reads."""
-
     seed: int
     embed: Embed
     pilot: Pilot = field(metadata={"only": ("by", "round")})
@@ -54,8 +52,6 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What picks writes."""
-
     arm_picks: pd.DataFrame
     held_out: pd.DataFrame
 

@@ -24,8 +24,6 @@ class Inputs(LabelInputs):
 
 @dataclass(frozen=True)
 class Settings:
-    """The parameters that pilot reads."""
-
     seed: int
     embed: Embed
     pilot: Pilot
@@ -38,8 +36,6 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What pilot writes."""
-
     pilot: pd.DataFrame
 
 

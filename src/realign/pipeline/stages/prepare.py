@@ -12,23 +12,17 @@ from realign.store.work import Tally, Work
 
 @dataclass(frozen=True)
 class Inputs:
-    """What prepare reads."""
-
     raw: Path
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The parameters that prepare reads."""
-
     seed: int
     prepare: Prepare
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What prepare writes."""
-
     prompts: pd.DataFrame
     given: pd.DataFrame
     scores: pd.DataFrame

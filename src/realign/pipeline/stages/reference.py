@@ -17,8 +17,6 @@ EXPERIMENT = True
 
 @dataclass(frozen=True)
 class Inputs:
-    """What reference reads."""
-
     prompts: pd.DataFrame
     scores: pd.DataFrame
     embeddings: pd.DataFrame
@@ -27,8 +25,6 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """The parameters that reference reads."""
-
     seed: int
     generate: Generate = field(metadata={"only": held_out.SAMPLING})
     embed: Embed
@@ -40,8 +36,6 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What reference writes."""
-
     base_answers: pd.DataFrame
 
 

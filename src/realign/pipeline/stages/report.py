@@ -19,8 +19,6 @@ _SHOWN = 2
 
 @dataclass(frozen=True)
 class Inputs:
-    """Inputs of the stage."""
-
     prompts: pd.DataFrame
     responses: pd.DataFrame
     rewards: pd.DataFrame
@@ -52,8 +50,6 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """The keys of params.yaml that report reads."""
-
     strategy: str
     audit: list[str]
     report: Report
@@ -61,8 +57,6 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Outputs of the stage."""
-
     report: str
 
 

@@ -17,8 +17,6 @@ _LONGEST = 4096
 
 @dataclass(frozen=True)
 class Inputs:
-    """What rewards reads."""
-
     prompts: pd.DataFrame
     responses: pd.DataFrame
     base: Path
@@ -27,16 +25,12 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """The keys of params.yaml that rewards reads."""
-
     rewards: Rewards
     tokens_per_batch: int = field(metadata={"key": "generate.tokens_per_batch"})
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What rewards writes."""
-
     rewards: pd.DataFrame
 
 

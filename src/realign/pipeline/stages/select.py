@@ -13,8 +13,6 @@ from realign.store.work import Tally, Work
 
 @dataclass(frozen=True)
 class Inputs:
-    """What select reads."""
-
     prompts: pd.DataFrame
     responses: pd.DataFrame
     embeddings: pd.DataFrame
@@ -25,8 +23,6 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """The parameters that select reads."""
-
     seed: int
     strategy: str
     audit: list[str]
@@ -35,8 +31,6 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What select writes."""
-
     pairs: pd.DataFrame
     plot_similarity: pd.DataFrame
     quarantine_select: pd.DataFrame

@@ -17,8 +17,6 @@ EXPERIMENT = True
 
 @dataclass(frozen=True)
 class Inputs:
-    """What summary reads."""
-
     arm_picks: pd.DataFrame
     arm_answers: pd.DataFrame
     arm_margins: pd.DataFrame
@@ -26,8 +24,6 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """The parameters that summary reads."""
-
     seed: int
     evaluate: Evaluate = field(metadata={"only": ("resamples", "confidence")})
     compare: Compare = field(metadata={"only": ("strategies", "budgets", "seeds", "baseline")})
@@ -35,8 +31,6 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What summary writes."""
-
     comparison: dict[str, Any]
     comparison_page: str
     plot_arms: pd.DataFrame

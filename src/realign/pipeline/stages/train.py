@@ -7,14 +7,11 @@ import pandas as pd
 
 from realign.config.params import Train
 from realign.quality import frames, gate, suites
-from realign.store import ids
 from realign.store.work import Work
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What train reads."""
-
     prompts: pd.DataFrame
     validated_train: pd.DataFrame
     preferences: pd.DataFrame
@@ -23,16 +20,12 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """The parameters that train reads."""
-
     seed: int
     train: Train
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What train writes."""
-
     adapter: Path
     plot_training: pd.DataFrame
 
@@ -53,25 +46,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         pd.Series(True, index=preferences.index),
         work,
     )
-    from realign.models.load import load_causal
-    from realign.training.dpo import save_adapter, train_dpo
+    from realign.training.dpo import trained_adapter
 
-    model, tokenizer = load_causal(inputs.base)
-    base = ids.folder_digest(inputs.base)
-    fingerprint = ids.digest(
-        base,
-        preferences.to_json(orient="split"),
-        settings.train.model_dump_json(exclude={"checkpoint_every"}),
-        str(settings.seed),
-    )
-    model, curve = train_dpo(
-        model,
-        tokenizer,
-        preferences,
-        settings.train,
-        seed=settings.seed,
-        checkpoints=work.checkpoints(fingerprint, "realign.training.dpo"),
-    )
-    folder = work.scratch()
-    save_adapter(model, folder, settings.train, base)
-    return Outputs(folder, curve)
+    adapter, _, curve = trained_adapter(inputs.base, preferences, settings.train, settings.seed, work)
+    return Outputs(adapter, curve)

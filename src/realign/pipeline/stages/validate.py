@@ -13,8 +13,6 @@ from realign.store.work import Tally, Work
 
 @dataclass(frozen=True)
 class Inputs:
-    """What validate reads."""
-
     prompts: pd.DataFrame
     responses: pd.DataFrame
     pairs: pd.DataFrame
@@ -22,8 +20,6 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """The parameters that validate reads."""
-
     validate: Validate = field(metadata={"only": suites.PAIR_LIMITS})
 
 
