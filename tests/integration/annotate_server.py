@@ -50,7 +50,7 @@ def plain_batch(folder: Path, pairs: int, known: int = 0) -> pd.DataFrame:
 
 
 class Server:
-    """`python -m realign.labelers.human.page` on a free port of loopback; the links it prints, by name."""
+    """The program annotate_program.py on a free port of loopback; the links it prints, by name."""
 
     def __init__(self, folder: Path, people: Sequence[str], *options: str, port: int | None = None) -> None:
         self.folder, self.people, self.options = folder, people, options
@@ -75,8 +75,7 @@ class Server:
         """Start, and wait until it answers."""
         line = [
             sys.executable,
-            "-m",
-            "realign.labelers.human.page",
+            str(Path(__file__).with_name("annotate_program.py")),
             "--folder",
             str(self.folder),
             "--port",

@@ -19,46 +19,28 @@ ELSEWHERE = ids.digest("human", "elsewhere")
 """Fingerprint of votes from outside, whose instructions are unknown."""
 
 
-def row(
-    pair_id: str,
-    prompt_id: str,
-    annotator: str,
-    winner: str,
-    *,
-    fingerprint: str,
-    occasion: int,
-    confidence: int | None,
-    comment: str | None,
-    seconds: float,
-    given_at: str,
-) -> dict[str, object]:
-    """A vote as a row of the ledger table; `given_at` in UTC, ISO 8601."""
-    return {
-        "label_id": label_id(pair_id, fingerprint, annotator, occasion),
-        "pair_id": pair_id,
-        "prompt_id": prompt_id,
-        "fingerprint": fingerprint,
-        "kind": "human",
-        "labeler": "human",
-        "annotator": annotator,
-        "occasion": occasion,
-        "winner": winner,
-        "p_a": Label(winner).p_a,
-        "rationale": comment,
-        "confidence": confidence,
-        "calls": 0,
-        "tokens_in": 0,
-        "tokens_out": 0,
-        "price": 0.0,
-        "seconds": seconds,
-        "given_at": given_at,
-    }
-
-
 def frame(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
-    """Rows made by `row` as a table, by label id."""
+    """Votes as rows of the ledger table, by label id.
+
+    Args:
+        rows: pair_id, prompt_id, fingerprint, annotator, occasion, winner, rationale (the comment), confidence,
+            seconds and given_at (UTC, ISO 8601) of each vote.
+    """
+    free = {"calls": 0, "tokens_in": 0, "tokens_out": 0, "price": 0.0}
+    key = ("pair_id", "fingerprint", "annotator", "occasion")
+    whole = [
+        {
+            **row,
+            **free,
+            "kind": "human",
+            "labeler": "human",
+            "label_id": label_id(*(row[name] for name in key)),  # type: ignore[arg-type]
+            "p_a": Label(str(row["winner"])).p_a,
+        }
+        for row in rows
+    ]
     types = batches.empty().dtypes.to_dict() | {"confidence": "Int64", "consistent": "boolean"}
-    table = pd.DataFrame(list(rows), columns=LEDGER.names).astype(types)
+    table = pd.DataFrame(whole, columns=LEDGER.names).astype(types)
     return table.sort_values("label_id", kind="stable").reset_index(drop=True)
 
 

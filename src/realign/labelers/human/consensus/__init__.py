@@ -1,4 +1,4 @@
-"""Consensus of people's votes, how well people agree, who is reliable, and what is in dispute."""
+"""Consensus of people's votes, how well people agree, and what is in dispute."""
 
 from realign.labelers.human.consensus.measures import (
     against_known,
@@ -7,6 +7,6 @@ from realign.labelers.human.consensus.measures import (
     disputes,
     self_agreement,
 )
-from realign.labelers.human.consensus.models import aggregate, reliability
+from realign.labelers.human.consensus.models import aggregate
 
-__all__ = ["against_known", "aggregate", "agreement", "alpha", "disputes", "reliability", "self_agreement"]
+__all__ = ["against_known", "aggregate", "agreement", "alpha", "disputes", "self_agreement"]

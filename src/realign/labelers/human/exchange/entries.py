@@ -13,6 +13,7 @@ from realign.errors import UserError, listing
 from realign.labelers.human import votes
 from realign.labelers.human.exchange.pairs import Pairs
 from realign.store.ids import Message
+from realign.store.ledger import label_id
 
 _SWAPPED = {"a": "b", "b": "a"}
 
@@ -127,7 +128,7 @@ def matched(entries: Iterable[Entry], queue: pd.DataFrame, name: str, given_at: 
             if entry.vote is None:
                 continue
             label = _row(row, entry.vote, swapped, given_at)
-            id_ = str(label["label_id"])
+            id_ = label_id(row.pair_id, entry.vote.fingerprint, entry.vote.annotator, entry.vote.occasion)
             if id_ in rows:
                 raise BadRow("repeated_vote", f"{entry.vote.annotator} voted on this pair in {places[id_]}")
         except BadRow as bad:
@@ -143,15 +144,11 @@ def matched(entries: Iterable[Entry], queue: pd.DataFrame, name: str, given_at: 
 
 
 def _row(pair: Any, vote: Vote, swapped: bool, given_at: str) -> dict[str, object]:
-    return votes.row(
-        pair.pair_id,
-        pair.prompt_id,
-        vote.annotator,
-        _SWAPPED.get(vote.label, vote.label) if swapped else vote.label,
-        fingerprint=vote.fingerprint,
-        occasion=vote.occasion,
-        confidence=vote.confidence,
-        comment=vote.comment,
-        seconds=vote.seconds,
-        given_at=vote.given_at or given_at,
-    )
+    row = vote.model_dump(exclude={"label", "comment"})
+    return row | {
+        "pair_id": pair.pair_id,
+        "prompt_id": pair.prompt_id,
+        "winner": _SWAPPED.get(vote.label, vote.label) if swapped else vote.label,
+        "rationale": vote.comment,
+        "given_at": vote.given_at or given_at,
+    }

@@ -44,7 +44,7 @@ def dump_csv(queue: pd.DataFrame, votes: pd.DataFrame) -> str:
     writer.writeheader()
     for row in _rows(queue, votes):
         if not isinstance(row["prompt"], str) or row["prompt"].startswith("["):
-            row["prompt"] = ids.dump_messages(_messages(row["prompt"]))
+            row["prompt"] = ids.dump_messages(messages_of(row["prompt"]))
         writer.writerow({key: _escaped(value) for key, value in row.items()})
     return "\ufeff" + stream.getvalue()
 
@@ -104,7 +104,7 @@ def _entry(place: str, fields: dict[str, object]) -> Entry:
         for key in ("pair_id", "response_a", "response_b")
     )
     prompt = fields.get("prompt")
-    messages = None if prompt is None else _messages(prompt)
+    messages = None if prompt is None else messages_of(prompt)
     vote = None if raw.get("label") is None else Vote.read(raw)
     return Entry(place, pair, messages, (first, second), vote)
 
@@ -134,25 +134,25 @@ def _check_header(path: Path, names: Any) -> None:
         )
 
 
-def _messages(prompt: object) -> list[ids.Message]:
-    return messages_of(prompt)
-
-
 def _parsed(prompt: str) -> object:
     """JSON messages, or the text itself where it only looks like JSON."""
     try:
         messages = json.loads(prompt)
-        _messages(messages)
+        messages_of(messages)
     except (ValueError, RecursionError, BadRow):
         return prompt
     return messages
 
 
+def disarmed(text: str) -> str:
+    """A text that no spreadsheet runs as a formula, nor takes for what it is not: with a leading apostrophe."""
+    return f"'{text}" if text.startswith(_ESCAPED) else text
+
+
 def _escaped(value: object) -> str:
     if value is None:
         return ""
-    text = str(value)
-    return f"'{text}" if text == "" or text.startswith(_ESCAPED) else text
+    return disarmed(str(value)) or "'"
 
 
 def _unescaped(cell: str) -> str | None:

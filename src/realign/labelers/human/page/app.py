@@ -36,16 +36,7 @@ _router = APIRouter()
 
 @dataclass(frozen=True)
 class Services:
-    """What the routes use.
-
-    Attributes:
-        store: the votes.
-        people: the settings.
-        keys: sign sessions, links and forms.
-        rate: limits requests of one person, or of one address without a session.
-        overview: the lead's figures.
-        on_done: called after each vote once none is missing.
-    """
+    """What the routes use; see create_app."""
 
     store: Store
     people: People

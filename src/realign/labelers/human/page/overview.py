@@ -8,6 +8,7 @@ import pandas as pd
 from realign.config.params import People
 from realign.evaluation.intervals import Resampling
 from realign.labelers.human import consensus
+from realign.labelers.human.exchange.plain import disarmed
 from realign.labelers.human.page import pictures
 from realign.labelers.human.page.store import Store
 from realign.store import ids
@@ -129,11 +130,6 @@ def measured(votes: pd.DataFrame, agreed: pd.DataFrame, known: pd.Series, confid
 
 def spreadsheet(frame: pd.DataFrame) -> str:
     """CSV in which no text is taken for a formula by a spreadsheet: those get a leading apostrophe."""
-    safe = frame.copy()
-    for name in safe.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in safe.dtypes]]:
-        text = safe[name].astype(object)
-        risky = text.map(
-            lambda value: isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-        )
-        safe[name] = text.mask(risky, "'" + text.astype(str))
-    return safe.to_csv(index=False, lineterminator="\r\n")
+    texts = frame.select_dtypes(exclude="number")
+    safe = texts.map(lambda value: disarmed(value) if isinstance(value, str) else value)
+    return frame.assign(**safe).to_csv(index=False, lineterminator="\r\n")

@@ -217,14 +217,16 @@ class Store:
         """All current votes, hidden checks and planted repeats included: rows of the ledger table."""
         rows = self._db.all(
             "SELECT e.pair_id, p.prompt_id, e.person AS annotator, e.occasion, e.winner, e.confidence, "
-            "e.comment, min(e.given_at - e.shown_at, :most) AS seconds, e.given_at "
+            "e.comment AS rationale, min(e.given_at - e.shown_at, :most) AS seconds, e.given_at "
             f"FROM {_CURRENT} WHERE a.state = 'voted' AND e.kind = 'vote'", most=LEASE,
         )  # fmt: skip
         return votes.frame(
-            votes.row(
-                **{**row, "seconds": round(row["seconds"], 1), "given_at": votes.utc(row["given_at"])},
-                fingerprint=votes.ON_PAGE,
-            )
+            dict(row)
+            | {
+                "seconds": round(row["seconds"], 1),
+                "given_at": votes.utc(row["given_at"]),
+                "fingerprint": votes.ON_PAGE,
+            }
             for row in rows
         )
 
