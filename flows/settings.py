@@ -108,11 +108,10 @@ def _assign(document: Any, assignment: str) -> None:
     *sections, last = key.split(".")
     place = document
     for section in sections:
-        place = place.get(section)
+        place = place.setdefault(section, {})  # whether it may be new is for the check of the whole
         if not isinstance(place, dict):
             raise UserError(
-                f"--set {assignment}: there is no section {section!r} in params.yaml",
-                code="params.unknown_section",
+                f"--set {assignment}: {section!r} in params.yaml is no section", code="params.unknown_section"
             )
     place[last] = _inline(value)
 

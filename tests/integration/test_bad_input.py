@@ -47,7 +47,7 @@ def test_a_file_without_a_usable_row_stops_prepare(project: Workspace, content: 
         ("train.beta=-1", "train.beta"),
         ("generate.k=1", "generate.k"),
         ("strategy=closest", "'closest'"),
-        ("trian.beta=1", "no section 'trian'"),
+        ("trian.beta=1", "did you mean 'train'"),
         ("train.bta=1", "did you mean 'beta'"),
         ("train.beta", "expects section.key=value"),
     ],

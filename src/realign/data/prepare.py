@@ -14,7 +14,7 @@ from realign.data.raw import BadRow, RawResponse, RawRow
 from realign.data.sources import HUB, Source, find
 from realign.errors import UserError, listing
 from realign.store import ids, schemas
-from realign.store.work import Quarantine, Tally
+from realign.store.quarantine import Quarantine, Tally
 
 
 @dataclass(frozen=True)

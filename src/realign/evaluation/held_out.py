@@ -13,7 +13,7 @@ from realign.models.sampling import Sampled, SamplingRow, sample
 from realign.progress import progress
 from realign.store import ids
 from realign.store.labels import SIDES
-from realign.store.work import require_rows
+from realign.store.quarantine import require_rows
 
 # The keys of params.yaml's section generate that answers to held-out prompts depend on.
 SAMPLING = ("temperature", "top_p", "max_new_tokens", "max_prompt_tokens")

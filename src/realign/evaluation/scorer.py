@@ -13,7 +13,8 @@ from realign.evaluation.intervals import Figure, Resampling, rate
 from realign.models import score_head
 from realign.models.embedders.texts import text_vectors
 from realign.models.rewards import rewards
-from realign.store.work import Work, require_rows
+from realign.store.quarantine import require_rows
+from realign.store.work import Work
 
 
 @dataclass(frozen=True)

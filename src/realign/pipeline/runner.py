@@ -20,7 +20,8 @@ from realign.errors import UserError
 from realign.pipeline import declared
 from realign.pipeline.table import CODE, EXPERIMENT, STAGES
 from realign.store import artifacts
-from realign.store.work import WORK, Tally, Work
+from realign.store.quarantine import Tally
+from realign.store.work import WORK, Work
 
 Item: TypeAlias = Any  # a stage's own NamedTuple; empty for a stage that runs once
 

@@ -8,7 +8,8 @@ import pandas as pd
 from realign.config.params import Validate
 from realign.quality import frames, gate, suites
 from realign.store import schemas
-from realign.store.work import Quarantine, Tally, Work
+from realign.store.quarantine import Quarantine, Tally
+from realign.store.work import Work
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from realign.selection.labeled_pairs import labeled_pairs
 from realign.selection.registry import Strategy
 from realign.selection.tables import as_pairs, known_rewards, places, single, usable
 from realign.store import schemas
-from realign.store.work import Quarantine, Tally
+from realign.store.quarantine import Quarantine, Tally
 
 BINS = 40  # of the histogram of similarities
 

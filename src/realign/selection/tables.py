@@ -10,7 +10,7 @@ from realign.quality import frames, gate, suites
 from realign.selection.candidates import Candidates
 from realign.selection.choose import Picks, choices
 from realign.store import ids, schemas
-from realign.store.work import Quarantine, require_rows
+from realign.store.quarantine import Quarantine, require_rows
 
 HOLDOUT = {
     "budget": None,

@@ -203,10 +203,10 @@ def test_a_changed_list_stays_on_its_line(project):
         (["report.title=2026-01-01"], "report.title: input should be a valid string"),
         (["report.title=a: b"], "report.title: input should be a valid string (it is {'a': 'b'})"),
         (["strategy=hard"], "audit: 'hard' is the trained strategy already"),
-        (["nosuch.x=1"], "there is no section 'nosuch' in params.yaml"),
-        (["seed.x=1"], "there is no section 'seed'"),
-        (["train..x=1"], "there is no section ''"),
-        (["train.lora.q.x=1"], "there is no section 'q'"),
+        (["trian.x=1"], "trian: unknown key; did you mean 'train'?"),
+        (["seed.x=1"], "'seed' in params.yaml is no section"),
+        (["train..x=1"], "train.: unknown key"),
+        (["train.lora.q.x=1"], "train.lora.q: unknown key"),
         (["seed"], "--set expects section.key=value, not 'seed'"),
         (["=5"], "--set expects section.key=value"),
         ([""], "--set expects section.key=value"),
@@ -217,6 +217,12 @@ def test_a_changed_list_stays_on_its_line(project):
 )
 def test_a_refused_value_leaves_the_file_untouched(project, assignments, words):
     assert words in refused(project, assignments=assignments)
+
+
+def test_a_parameter_of_a_strategy_without_any_yet(project):
+    settings.write(project, None, ["select.options.middle.share=0.3", "select.options.middle.seed=4"])
+    options = params_file.load(project / "params.yaml").select.options
+    assert options["middle"] == {"share": 0.3, "seed": 4}
 
 
 def test_all_refused_values_are_named_at_once(project):

@@ -16,7 +16,7 @@ from realign.pipeline import runner as stage
 from realign.pipeline.table import CODE, EXPERIMENT, STAGES
 from realign.store import schemas
 from realign.store.artifacts import ARTIFACTS, read_table, write_table
-from realign.store.work import Quarantine
+from realign.store.quarantine import Quarantine
 
 
 @pytest.fixture

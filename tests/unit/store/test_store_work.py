@@ -10,8 +10,9 @@ from unit_builders import refused
 
 import realign
 from realign.errors import LabelsMissing, Transient, UserError, ValidationFailed, listing
+from realign.store.quarantine import Quarantine, Tally, require_rows
 from realign.store.schemas import QUARANTINE
-from realign.store.work import Quarantine, Tally, Work, require_rows
+from realign.store.work import Work
 
 MAKER = "realign.models.sampling"
 

@@ -14,7 +14,8 @@ from realign.evaluation import held_out
 from realign.evaluation.scorer import scorer
 from realign.quality import frames, gate, suites
 from realign.store import ids, schemas
-from realign.store.work import Work, require_rows
+from realign.store.quarantine import require_rows
+from realign.store.work import Work
 
 Item = Arm
 EXPERIMENT = True

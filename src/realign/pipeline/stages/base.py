@@ -12,7 +12,8 @@ from realign.errors import UserError
 from realign.models.chat import PLAIN
 from realign.store import ids
 from realign.store.ids import Message
-from realign.store.work import Work, require_rows
+from realign.store.quarantine import require_rows
+from realign.store.work import Work
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from realign.models.load import load_causal
 from realign.models.sampling import kept_samples
 from realign.quality import frames, gate, suites
 from realign.store import ids, schemas
-from realign.store.work import Quarantine, Tally, Work, require_rows
+from realign.store.quarantine import Quarantine, Tally, require_rows
+from realign.store.work import Work
 
 
 @dataclass(frozen=True)

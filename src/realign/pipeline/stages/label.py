@@ -16,7 +16,8 @@ from realign.labelers.registry import find
 from realign.quality import frames, gate, suites
 from realign.store import schemas
 from realign.store.labels import OUTCOMES, SIDES, TIES
-from realign.store.work import Quarantine, Tally, Work
+from realign.store.quarantine import Quarantine, Tally
+from realign.store.work import Work
 
 _BINS = 20
 

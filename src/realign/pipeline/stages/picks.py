@@ -22,7 +22,8 @@ from realign.selection.pilot import pilot, pilot_rows
 from realign.selection.tables import as_pairs, known_rewards, single, sound, usable
 from realign.store import ids, schemas
 from realign.store.labels import OUTCOMES
-from realign.store.work import Quarantine, Work
+from realign.store.quarantine import Quarantine
+from realign.store.work import Work
 
 EXPERIMENT = True
 

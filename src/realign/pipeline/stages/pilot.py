@@ -12,7 +12,8 @@ from realign.labelers.base import LabelInputs
 from realign.quality import suites
 from realign.store import schemas
 from realign.store.labels import OUTCOMES
-from realign.store.work import Quarantine, Work
+from realign.store.quarantine import Quarantine
+from realign.store.work import Work
 
 
 @dataclass(frozen=True)

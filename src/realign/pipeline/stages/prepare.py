@@ -7,7 +7,8 @@ import pandas as pd
 
 from realign.config.params import Prepare
 from realign.data.prepare import prepare
-from realign.store.work import Tally, Work
+from realign.store.quarantine import Tally
+from realign.store.work import Work
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import pandas as pd
 from realign.config.params import Select
 from realign.selection import registry
 from realign.selection.select import select
-from realign.store.work import Tally, Work
+from realign.store.quarantine import Tally
+from realign.store.work import Work
 
 
 @dataclass(frozen=True)

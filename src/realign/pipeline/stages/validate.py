@@ -8,7 +8,8 @@ import pandas as pd
 from realign.config.params import Validate
 from realign.quality import suites
 from realign.quality.pairs import passed
-from realign.store.work import Tally, Work
+from realign.store.quarantine import Tally
+from realign.store.work import Work
 
 
 @dataclass(frozen=True)
