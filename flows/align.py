@@ -39,7 +39,7 @@ def align(root: str = ".", start: str | None = None, until: str | None = None) -
     folder = Path(root).resolve()
     logger = get_run_logger()
     try:
-        with project.locked(folder):
+        with project.locked(folder), labels.kept(folder, logger.info):
             done = bring_up_to_date(folder, start, until)
     except LabelsMissing as missing:
         labels.wait_for_people(missing)

@@ -36,7 +36,7 @@ def label(
     labels.queue(root)
     how = Resampling(settings.evaluate.resamples, settings.evaluate.confidence, settings.seed)
     serve(
-        labels.work(root).queue().parent,
+        labels.work(root).local(),
         settings.label.people,
         host,
         port,
@@ -46,6 +46,7 @@ def label(
         output.say,
         partial(labels.resume_if_served, output.say),
     )
+    labels.keep(root, output.say)
 
 
 @votes_app.command("export")
@@ -68,7 +69,7 @@ def votes_import(
     from flows import labels
 
     count = labels.import_votes(project.find(), path, output.say)
-    output.say(f"{count} new votes; commit data/labels/people, then: realign run")
+    output.say(f"{count} new or changed votes; commit data/labels/people, then: realign run")
 
 
 @ledger_app.command("stats")
@@ -109,6 +110,17 @@ def ledger_merge() -> None:
     output.say(f"{labels.merge(project.find())} labels are new to this workspace")
 
 
+@ledger_app.command("salvage")
+def ledger_salvage() -> None:
+    """Make a damaged ledger anew of what can be read in it and of the batches; the damaged file stays beside it."""
+    from flows import labels
+
+    saved = labels.salvage(project.find())
+    for path, rows in saved.items():
+        output.say(f"{path}: {rows} rows could be read; the damaged file is {path.name}.damaged, beside it")
+    output.say("the batches are taken in again" if saved else "nothing is damaged")
+
+
 @ledger_app.command("verify")
 def ledger_verify() -> None:
     """Check the names, keys, labels and probabilities of the ledger and of every batch."""
@@ -129,10 +141,12 @@ def judge_check(
     output.check({"--json": (json, ".json")}, never=data)
     root = project.find()
     settings = project.check(root)
+    from flows import labels
     from realign.experiments import judge_check as checking
     from realign.store import artifacts
 
-    figures = checking.run(root, settings, data, labeler)
+    with labels.kept(root, output.say):
+        figures = checking.run(root, settings, data, labeler)
     for line in checking.lines(figures):
         output.say(line)
     if json is not None:
@@ -151,12 +165,14 @@ def plan(
     interrupt.install()
     root = project.find()
     settings = project.check(root)
+    from flows import labels
     from flows.align import align
     from realign.experiments import plan as planning
     from realign.store import artifacts
 
     align(root=str(root), until="rewards")
-    costs = planning.run(root, settings, labeler, probe)
+    with labels.kept(root, output.say):
+        costs = planning.run(root, settings, labeler, probe)
     columns = {name: "left" if name == "strategy" else "right" for name in costs["columns"]}
     rows = [[planning.cell(row[name]) for name in columns] for row in costs["strategies"]]
     output.show("Cost of each strategy", columns, rows)

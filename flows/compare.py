@@ -45,7 +45,7 @@ def experiment(root: str = ".", jobs: int = 1) -> dict[str, str]:
     """The flow behind `compare`; `jobs` is the number of workers of its task runner."""
     folder = Path(root).resolve()
     try:
-        with project.locked(folder):
+        with project.locked(folder), labels.kept(folder, get_run_logger().info):
             settings = project.check(folder)
             project.check_comparison(folder, settings)
             align.bring_up_to_date(folder, None, "rewards")

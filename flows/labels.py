@@ -1,19 +1,22 @@
 """Labels between the page, the ledger and DVC: collecting votes, versioning batches, waiting for people."""
 
 import os
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pandas as pd
 
 from flows import dvc_cli
 from realign.errors import LabelsMissing, UserError
-from realign.store import artifacts, schemas
+from realign.store import artifacts, database, schemas
 from realign.store import ledger_batches as batches
 from realign.store.artifacts import ARTIFACTS
+from realign.store.database import Database
 from realign.store.host import Host
+from realign.store.ledger import TABLES as LEDGER
 from realign.store.ledger import Ledger
+from realign.store.ledger_rows import unsound
 from realign.store.work import WORK, Work
 
 _WAIT_SECONDS = 90 * 24 * 3600
@@ -31,35 +34,62 @@ def people_folder(root: Path) -> Path:
 
 def votes_file(root: Path) -> Path:
     """The page's database."""
-    return work(root).queue().with_name("votes.sqlite")
+    return work(root).local() / "votes.sqlite"
+
+
+@contextmanager
+def kept(root: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Whatever is bought and voted in this block becomes batches that DVC versions, even where it fails."""
+    try:
+        yield
+    except Exception:
+        try:
+            keep(root, say)
+        except UserError as error:  # the first error is the one to mend
+            say(str(error))
+        raise
+    keep(root, say)
+
+
+def keep(root: Path, say: Callable[[str], None]) -> None:
+    """Write votes and bought labels that no batch holds yet as batches that DVC versions."""
+    collect(root, say)
+    path = export(root, say)
+    if path is not None:
+        say(
+            f"new labels are in {path.relative_to(root)}; commit its .dvc pointer, and realign push shares them"
+        )
 
 
 def collect(root: Path, say: Callable[[str], None]) -> int:
     """Write the votes given on the page since the last call as a batch that DVC versions; returns its rows.
 
-    A vote that was undone after it had been collected becomes an abstention given now.
+    A vote that was undone after it had been collected becomes an abstention.
     """
-    if not votes_file(root).is_file():
+    if not votes_file(root).exists():
         return 0
     from realign.labelers.human.page.store import Store
 
     with closing(Store(votes_file(root))) as store:
-        votes = store.votes()
+        votes, withdrawn = store.votes(), store.withdrawn()
     folder = people_folder(root)
-    earlier = batches.read(folder)
-    ours = earlier["annotator"].isin(votes["annotator"]) & earlier["fingerprint"].isin(votes["fingerprint"])
-    gone = earlier[ours & ~earlier["label_id"].isin(votes["label_id"]) & (earlier["winner"] != "abstain")]
-    gone = gone.assign(winner="abstain", p_a=0.5, given_at=_now())
-    parts = [part for part in (votes, gone) if len(part)]
-    path = batches.write(pd.concat(parts), folder) if parts else None
+    earlier = batches.everything(folder)
+    parts = (votes, withdrawn[withdrawn["label_id"].isin(earlier["label_id"])])
+    answers = pd.concat([part for part in parts if len(part)] or [votes])
+    key = ["label_id", "given_at", "winner"]
+    known = pd.MultiIndex.from_frame(earlier[key])
+    new = answers[~pd.MultiIndex.from_frame(answers[key]).isin(known)]
+    path = batches.write(new, folder)
     if path is None:
         return 0
     track(root, path, say)
-    return sum(len(part) for part in parts)
+    return len(new)
 
 
 def export(root: Path, say: Callable[[str], None]) -> Path | None:
     """Write the labels that no batch holds yet as a batch that DVC versions; None if nothing is new."""
+    if not work(root).ledger().exists():
+        return None
     path = batches.write(_ledger(root), work(root).shared_ledger())
     if path is not None:
         track(root, path, say)
@@ -131,16 +161,15 @@ def export_votes(root: Path, path: Path, to: str) -> int:
 
 
 def import_votes(root: Path, path: Path, say: Callable[[str], None]) -> int:
-    """Import votes from a file as a batch that DVC versions; returns how many are new."""
+    """Import votes from a file as a batch that DVC versions; returns how many are new or changed."""
     from realign.labelers.human import exchange
 
     votes = exchange.read(path, queue(root), _now())
-    folder = people_folder(root)
-    earlier = set(batches.read(folder)["label_id"])
-    batch = batches.write(votes, folder)
-    if batch is not None:
-        track(root, batch, say)
-    return int((~votes["label_id"].isin(earlier)).sum())
+    batch = batches.write(votes, people_folder(root))
+    if batch is None:
+        return 0
+    track(root, batch, say)
+    return len(artifacts.read_table(batch, schemas.LEDGER))
 
 
 def queue(root: Path) -> pd.DataFrame:
@@ -191,11 +220,27 @@ def merge(root: Path) -> int:
 
 def verify(root: Path) -> list[str]:
     """All errors in the batches and in the ledger itself."""
-    return [
-        *batches.verify(people_folder(root)),
-        *batches.verify(work(root).shared_ledger()),
-        *(f"ledger: {problem}" for problem in batches.unsound(_ledger(root))),
-    ]
+    folders = (people_folder(root), work(root).shared_ledger())
+    problems = [problem for folder in folders for problem in batches.verify(folder)]
+    return problems + [f"ledger: {problem}" for problem in unsound(_ledger(root))]
+
+
+def salvage(root: Path) -> dict[Path, int]:
+    """Make the ledger and the page's database anew where they are damaged; how many rows each could save."""
+    from realign.labelers.human.page.store import TABLES as PAGE
+
+    saved = {}
+    for path, tables in ((work(root).ledger(), LEDGER), (votes_file(root), PAGE)):
+        if not path.exists():
+            continue
+        try:
+            Database(path, tables).close()
+        except UserError as error:
+            if error.code != "database.damaged":
+                raise
+            saved[path] = database.salvage(path, tables)
+    merge(root)
+    return saved
 
 
 def _now() -> str:

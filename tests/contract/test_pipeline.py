@@ -147,7 +147,8 @@ def test_make_clean_removes_every_output_and_no_label(tmp_path: Path) -> None:
     kept = [
         tmp_path / name
         for name in (
-            ".work/ledger.sqlite", ".work/people/votes.sqlite", ".work/people/queue.parquet", ".work/unknown",
+            "data/labels/local/ledger.sqlite", "data/labels/local/votes.sqlite", "data/labels/local/secret",
+            ".work/unknown",
             "data/labels/ledger/1.parquet", "data/labels/people/1.parquet", "data/raw/mine.jsonl", "data/README.md",
         )
     ]  # fmt: skip

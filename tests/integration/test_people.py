@@ -24,7 +24,7 @@ PEOPLE = People(min_votes=2, min_share=1.0, gold_share=0.0, repeat_share=0.0, co
 
 def vote_on_everything(project: Workspace) -> int:
     """Ann and Ben say that the longer response is better, of every pair that is asked about."""
-    folder = project.root / ".work" / "people"
+    folder = project.root / "data" / "labels" / "local"
     queue = artifacts.read_table(folder / "queue.parquet", schemas.QUEUE)
     store = Store(folder / "votes.sqlite")
     store.publish(queue)

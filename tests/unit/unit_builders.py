@@ -197,7 +197,7 @@ def no_vectors(texts: Any) -> np.ndarray:
 
 def label_row(pair: str, winner: str = "a", **parts: Any) -> dict[str, Any]:
     """A row of the ledger table with a right key."""
-    from realign.store.ledger import label_id
+    from realign.store.ledger_rows import label_id
 
     row = {
         "pair_id": pair, "prompt_id": f"prompt of {pair}", "fingerprint": "f" * 20, "kind": "llm_judge",
@@ -214,7 +214,7 @@ def label_row(pair: str, winner: str = "a", **parts: Any) -> dict[str, Any]:
 def label_rows(*rows: dict[str, Any]) -> pd.DataFrame:
     """The ledger table of these rows."""
     frame = pd.DataFrame(list(rows), columns=schemas.LEDGER.names)
-    return frame.astype({"confidence": "Int64", "consistent": "boolean"})
+    return frame.astype({"confidence": "Int64", "revision": "Int64", "consistent": "boolean"})
 
 
 def vote(pair: str, who: str, winner: str = "a", **parts: Any) -> dict[str, Any]:

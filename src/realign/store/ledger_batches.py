@@ -4,64 +4,98 @@ A batch is a Parquet file of the ledger table, named after its content. Two team
 the same name with another content, so neither git nor DVC has anything to resolve.
 """
 
+import hashlib
+import re
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from realign.errors import UserError, listing
-from realign.store import artifacts, ids
-from realign.store.labels import Label
-from realign.store.ledger import Ledger, label_id
+from realign.store import artifacts
+from realign.store.ledger import Ledger
+from realign.store.ledger_rows import check, standing, typed, unsound
 from realign.store.schemas import LEDGER
+
+_OURS = re.compile("[0-9a-f]{20}")
 
 
 def write(labels: pd.DataFrame, folder: Path) -> Path | None:
-    """Write the labels that no batch of the folder holds yet as a new batch; None if there is none."""
-    everything = _all(folder)
-    known = set(zip(everything["label_id"], everything["given_at"], strict=True))
-    keys = zip(labels["label_id"], labels["given_at"], strict=True)
-    new = labels[[key not in known for key in keys]]
-    if new.empty:
+    """Write the labels that no batch of the folder holds yet as a new batch; None if there is none.
+
+    A person's label that differs from the one that holds becomes its next revision.
+
+    Raises:
+        UserError: a label cannot be right, or a batch is damaged.
+    """
+    check(labels, f"{folder} was to take in")
+    earlier = everything(folder)
+    human = labels["kind"] == "human"
+    known = pd.MultiIndex.from_frame(earlier[["label_id", "given_at"]])
+    bought = labels[~human & ~pd.MultiIndex.from_frame(labels[["label_id", "given_at"]]).isin(known)]
+    parts = [part for part in (bought, _revised(labels[human], earlier)) if len(part)]
+    if not parts:
         return None
-    path = folder / f"{_name(new)}.parquet"
-    artifacts.write_table(path, new[LEDGER.names], LEDGER)
-    return path
+    draft = folder / "draft"
+    artifacts.write_table(draft, pd.concat(parts)[LEDGER.names], LEDGER)
+    return draft.replace(folder / f"{_name(draft)}.parquet")
+
+
+def _revised(votes: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
+    """The votes that say something else than those that hold, as their next revisions."""
+    content = ["winner", "confidence", "rationale"]
+    before = standing(earlier).set_index("label_id").reindex(votes["label_id"])
+    now, held = (table[content].astype("object").fillna("").to_numpy() for table in (votes, before))
+    person = ["pair_id", "annotator", "occasion"]
+    last = earlier.groupby(person)["revision"].max()
+    revision = last.reindex(pd.MultiIndex.from_frame(votes[person])).fillna(0).to_numpy(dtype="int64") + 1
+    changed: pd.DataFrame = votes.assign(revision=revision)[(now != held).any(axis=1)]
+    return changed
 
 
 def read(folder: Path) -> pd.DataFrame:
-    """All labels of a folder's batches, each once.
-
-    Where a machine's label was bought twice, the first one counts, so that buying it again changes nothing for
-    teammates. A person may change their mind: there the last one counts.
+    """The label that holds of each key in a folder's batches.
 
     Raises:
-        UserError: a batch is damaged; all such are named.
+        UserError: a batch is damaged, or holds a label that cannot be right; all such are named.
     """
-    everything = _all(folder)
-    human = everything["kind"] == "human"
-    kept = [
-        everything[~human].drop_duplicates("label_id"),
-        everything[human].drop_duplicates("label_id", keep="last"),
-    ]
-    return pd.concat(kept).sort_values("label_id", kind="stable").reset_index(drop=True)
+    return standing(everything(folder))
 
 
-def _all(folder: Path) -> pd.DataFrame:
-    frames, problems = [], []
-    for path in sorted(folder.glob("*.parquet")):
-        try:
-            frames.append(artifacts.read_table(path, LEDGER))
-        except UserError as error:
-            problems.append(str(error))
+def everything(folder: Path) -> pd.DataFrame:
+    """All labels of a folder's batches, by label id.
+
+    Raises:
+        UserError: a batch is damaged, or holds a label that cannot be right; all such are named.
+    """
+    frames, problems = _load(folder)
     if problems:
         raise UserError(
-            listing(f"{folder}: {len(problems)} batch(es) cannot be read:", problems),
+            listing(
+                f"{folder}: batches cannot be used. Restore them with dvc checkout --force, or remove them:",
+                problems,
+            ),
             code="ledger.unreadable_batch",
         )
-    if not frames:
-        return empty()
-    return pd.concat(frames, ignore_index=True).sort_values(["label_id", "given_at"], kind="stable")
+    return typed(pd.concat(frames, ignore_index=True)) if frames else typed(empty())
+
+
+def _load(folder: Path) -> tuple[list[pd.DataFrame], list[str]]:
+    """The batches that can be used, and what is wrong with the others."""
+    frames, problems = [], []
+    for path in sorted(folder.glob("*.parquet")):
+        if _OURS.fullmatch(path.stem) and path.stem != _name(path):  # before anything in it is believed
+            problems.append(f"{path.name}: its content is not what its name says")
+            continue
+        try:
+            frame = artifacts.read_table(path, LEDGER)
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        wrong = unsound(frame)
+        problems += [f"{path.name}: {problem}" for problem in wrong]
+        if len(frame) and not wrong:
+            frames.append(frame)
+    return frames, problems
 
 
 def empty() -> pd.DataFrame:
@@ -77,39 +111,8 @@ def merge(ledger: Ledger, folder: Path) -> int:
 
 def verify(folder: Path) -> list[str]:
     """What is wrong with a folder's batches: names, keys, outcomes and probabilities; empty if nothing."""
-    problems = []
-    for path in sorted(folder.glob("*.parquet")):
-        try:
-            frame = artifacts.read_table(path, LEDGER)
-        except UserError as error:
-            problems.append(str(error))
-            continue
-        if path.stem != _name(frame):
-            problems.append(
-                f"{path.name}: its content is not what its name says; restore it with dvc checkout"
-            )
-        problems += [f"{path.name}: {problem}" for problem in unsound(frame)]
-    return problems
-
-
-def unsound(frame: pd.DataFrame) -> list[str]:
-    """Labels whose key, outcome or probability cannot be right."""
-    problems = []
-    keys = [
-        label_id(pair, fingerprint, annotator, int(occasion))
-        for pair, fingerprint, annotator, occasion in zip(
-            frame["pair_id"], frame["fingerprint"], frame["annotator"], frame["occasion"], strict=True
-        )
-    ]
-    for id_ in frame.loc[np.array(keys, dtype=object) != frame["label_id"].to_numpy(), "label_id"]:
-        problems.append(f"label {id_}: the key does not follow from its pair and labeler")
-    for row in frame[~frame["winner"].isin(list(Label))].itertuples():
-        problems.append(f"label {row.label_id}: winner {row.winner!r} is none of {', '.join(Label)}")
-    winner, p = frame["winner"].to_numpy(dtype=object), frame["p_a"].to_numpy(dtype=float)
-    wrong = ~((p >= 0) & (p <= 1)) | ((winner == "a") & (p < 0.5)) | ((winner == "b") & (p > 0.5))
-    for row in frame[wrong].itertuples():
-        problems.append(f"label {row.label_id}: winner {row.winner!r} does not fit p_a {row.p_a}")
-    return problems
+    foreign = [path.name for path in sorted(folder.glob("*.parquet")) if not _OURS.fullmatch(path.stem)]
+    return [*_load(folder)[1], *(f"{name}: a batch is named after its content" for name in foreign)]
 
 
 def stats(labels: pd.DataFrame) -> pd.DataFrame:
@@ -125,6 +128,5 @@ def stats(labels: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns={"label_id": "labels"}).reset_index()
 
 
-def _name(frame: pd.DataFrame) -> str:
-    ordered = frame.sort_values("label_id", kind="stable")[LEDGER.names]
-    return ids.digest("batch", ordered.to_json(orient="values", double_precision=15))
+def _name(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:20]

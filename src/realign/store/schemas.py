@@ -208,6 +208,8 @@ LEDGER = Table(
         Column("label_ba", STRING, "the label in answer_ba; a is the same response in both", nullable=True),
         Column("rationale", STRING, "the judge's reason, or the person's comment", nullable=True),
         Column("confidence", INT, "1 guess, 2 fairly sure, 3 sure; people only", nullable=True),
+        Column("revision", INT, "1 for a person's first answer on this pair and occasion, one more for each change; "
+               "the highest holds; people only", nullable=True),
         Column("calls", INT, "calls that it took, repairs included"),
         Column("tokens_in", INT, "tokens read, all calls together"),
         Column("tokens_out", INT, "tokens written, all calls together"),
@@ -218,7 +220,7 @@ LEDGER = Table(
 )  # fmt: skip
 
 QUEUE = Table(
-    "queue", "Pairs that people are asked about; not an artifact, it lies in .work/people.", ("pair_id",),
+    "queue", "Pairs that people are asked about; not an artifact, it lies in data/labels/local.", ("pair_id",),
     (
         _PAIR,
         _PROMPT,

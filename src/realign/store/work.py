@@ -83,7 +83,14 @@ class Work:
 
     def ledger(self) -> Path:
         """The ledger of every label ever paid for, while work is under way."""
-        return self._root / "ledger.sqlite"
+        return self.local() / "ledger.sqlite"
+
+    def local(self) -> Path:
+        """What this workspace alone has and no run can make again: no scratch folder, and no command removes it.
+
+        The ledger, people's votes, and the secret of their links.
+        """
+        return self._root.parent / "data" / "labels" / "local"
 
     def shared_ledger(self) -> Path:
         """The folder of the ledger's batches, which DVC versions and teammates share."""
@@ -91,7 +98,7 @@ class Work:
 
     def queue(self) -> Path:
         """The table of pairs that people vote on."""
-        return self._root / "people" / "queue.parquet"
+        return self.local() / "queue.parquet"
 
     def checkpoints(self, fingerprint: str, made_by: str) -> Path:
         """The folder for checkpoints of a training by module `made_by` whose inputs and settings `fingerprint` fully names.

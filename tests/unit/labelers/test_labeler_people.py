@@ -36,7 +36,7 @@ def ask(folder, *votes, count=4, known=None, **settings):
 
 
 def published(folder):
-    queue = artifacts.read_table(folder / ".work" / "people" / "queue.parquet", schemas.QUEUE)
+    queue = artifacts.read_table(folder / "data" / "labels" / "local" / "queue.parquet", schemas.QUEUE)
     return queue.set_index("pair_id")
 
 
@@ -76,7 +76,7 @@ def test_a_share_may_be_enough(tmp_path):
 
 
 def test_pairs_that_judges_doubt_are_worth_most(tmp_path):
-    ledger = Ledger(tmp_path / ".work" / "ledger.sqlite")
+    ledger = Ledger(tmp_path / "data" / "labels" / "local" / "ledger.sqlite")
     ledger.put(label_rows(label_row("pair1", "tie", consistent=False), label_row("pair2", "a", p_a=0.95),
                         label_row("pair3", "a", p_a=0.9),
                         label_row("pair3", "b", p_a=0.1, fingerprint="other judge")))  # fmt: skip

@@ -7,9 +7,10 @@ import textwrap
 import pytest
 from unit_builders import label_row, label_rows, refused, vote
 
+from realign.store import artifacts, schemas
 from realign.store import ledger_batches as batches
-from realign.store import schemas
-from realign.store.ledger import Answer, Ledger, label_id
+from realign.store.ledger import Answer, Ledger
+from realign.store.ledger_rows import label_id, unsound
 
 LATER = "2020-01-02T00:00:00.000000+00:00"
 
@@ -134,7 +135,7 @@ def test_verify_names_every_fault(tmp_path):
     wrong = label_rows(
         label_row("p3", "b", p_a=0.8), label_row("p4", "maybe"), label_row("p5") | {"label_id": "x"}
     )
-    batches.write(wrong, tmp_path)
+    artifacts.write_table(tmp_path / "wrong.parquet", wrong, schemas.LEDGER)
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
     problems = "\n".join(batches.verify(tmp_path))
     for words in (
@@ -165,5 +166,69 @@ def test_an_empty_folder_has_no_labels(tmp_path):
 
 
 def test_an_empty_ledger_is_sound(ledger):
-    assert batches.unsound(ledger.everything()) == []
-    assert batches.unsound(batches.empty()) == []
+    assert unsound(ledger.everything()) == []
+    assert unsound(batches.empty()) == []
+
+
+SOUND = label_row("p", "a")
+BAD = {
+    "an impossible winner": {"winner": "maybe"},
+    "a winner against its probability": {"winner": "b", "p_a": 0.9},
+    "a probability beyond 1": {"p_a": 1.5},
+    "a time that no judge lived in": {"given_at": "1970-01-01T00:00:00+00:00"},
+    "the year 1": {"given_at": "0001-01-01T00:00:00+00:00"},
+    "no time": {"given_at": "yesterday"},
+    "an empty time": {"given_at": ""},
+    "a time without its zone": {"given_at": "2024-01-01T00:00:00"},
+    "a time elsewhere": {"given_at": "2024-01-01T00:00:00+05:00"},
+    "another's key": {"label_id": "0" * 20},
+    "a price below zero": {"price": -1.0},
+}
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_nothing_that_cannot_be_right_replaces_a_sound_label(fault, tmp_path, ledger):
+    """In every place that merges: the ledger, a folder's batches, and a batch that is written."""
+    ledger.put(label_rows(SOUND))
+    early = label_row("p", "b", given_at="2020-01-01T00:00:00+00:00")
+    bad = label_rows(early | BAD[fault])
+    with refused("ledger.unsound"):
+        ledger.put(bad)
+    with refused("ledger.unsound"):
+        batches.write(bad, tmp_path / "batches")
+    batches.write(label_rows(SOUND), tmp_path / "batches")
+    artifacts.write_table(tmp_path / "batches" / "evil.parquet", bad, schemas.LEDGER)
+    with refused("ledger.unreadable_batch", match=r"evil\.parquet"):
+        batches.merge(ledger, tmp_path / "batches")
+    assert ledger.everything()["winner"].tolist() == ["a"]
+
+
+@pytest.mark.parametrize("who", [label_row, lambda pair, winner: vote(pair, "ann", winner)])
+def test_equal_times_are_decided_by_content_and_not_by_the_order_of_merging(who, tmp_path):
+    one, other = label_rows(who("p", "a")), label_rows(who("p", "b"))
+    found = []
+    for number, order in enumerate(((one, other), (other, one))):
+        with_both = Ledger(tmp_path / f"{number}.sqlite")
+        for rows in order:
+            with_both.put(rows)
+        found.append(with_both.everything()["winner"].tolist())
+        with_both.close()
+        for place, rows in enumerate(order):
+            folder = tmp_path / f"batches{number}"
+            artifacts.write_table(folder / f"z{place}.parquet", rows, schemas.LEDGER)
+        found.append(batches.read(folder)["winner"].tolist())
+    assert found == [found[0]] * 4
+
+
+def test_a_person_s_later_vote_holds_whatever_the_clock_says(tmp_path):
+    ahead = vote("p", "ann", "a", given_at="2099-01-01T00:00:00.000000+00:00")
+    for winner, given_at in (("b", SOUND["given_at"]), ("tie", LATER)):
+        batches.write(label_rows(ahead), tmp_path / winner)
+        batches.write(label_rows(vote("p", "ann", winner, given_at=given_at)), tmp_path / winner)
+        held = batches.read(tmp_path / winner)
+        assert held["winner"].tolist() == [winner] and held["revision"].tolist() == [2]
+        assert batches.write(held, tmp_path / winner) is None, "it is known"
+    batches.write(label_rows(vote("p", "ann", "abstain")), tmp_path / "b")
+    batches.write(label_rows(vote("p", "ann", "b")), tmp_path / "b")
+    held = batches.read(tmp_path / "b")
+    assert (held["winner"].item(), held["revision"].item()) == ("b", 4)

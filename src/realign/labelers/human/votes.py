@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from realign.store import ids
-from realign.store import ledger_batches as batches
 from realign.store.labels import OUTCOMES, Label
-from realign.store.ledger import label_id
+from realign.store.ledger_rows import label_id, typed
 from realign.store.schemas import LEDGER
 
 INSTRUCTIONS = "1"
@@ -39,9 +38,7 @@ def frame(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
         }
         for row in rows
     ]
-    types = batches.empty().dtypes.to_dict() | {"confidence": "Int64", "consistent": "boolean"}
-    table = pd.DataFrame(whole, columns=LEDGER.names).astype(types)
-    return table.sort_values("label_id", kind="stable").reset_index(drop=True)
+    return typed(pd.DataFrame(whole, columns=LEDGER.names))
 
 
 def utc(seconds: float) -> str:

@@ -23,7 +23,8 @@ from realign.store import ids
 from realign.store import ledger_batches as batches
 from realign.store.host import Host
 from realign.store.labels import SIDES, Label
-from realign.store.ledger import Answer, Ledger, Shown, label_id
+from realign.store.ledger import Answer, Ledger, Shown
+from realign.store.ledger_rows import label_id
 from realign.store.schemas import LEDGER
 from realign.store.work import Work
 

@@ -13,7 +13,7 @@ from realign.errors import UserError, listing
 from realign.labelers.human import votes
 from realign.labelers.human.exchange.pairs import Pairs
 from realign.store.ids import Message
-from realign.store.ledger import label_id
+from realign.store.ledger_rows import label_id
 
 _SWAPPED = {"a": "b", "b": "a"}
 

@@ -15,7 +15,7 @@ from realign.data.raw import BadRow, as_object, messages_of, name_of, text_of
 from realign.errors import UserError
 from realign.labelers.human.exchange.entries import Entry, Vote, by_pair
 from realign.store import ids
-from realign.store.ledger import label_id
+from realign.store.ledger_rows import label_id
 
 CONFIG = """<View>
   <Header value="Which response is better?"/>

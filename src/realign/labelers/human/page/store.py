@@ -26,13 +26,32 @@ from realign.labelers.human.page.assignment import (
     Role,
     Showing,
 )
-from realign.labelers.human.page.database import Database
+from realign.store.database import DIGEST, Database
 from realign.store.host import Host
 from realign.store.schemas import QUEUE
 
 LEASE = 30 * 60.0
 """Seconds for which a pair shown to one person is kept from others; longer times are counted as this."""
 
+TABLES = (
+    # small columns first: scanning the batch must not read the texts
+    "CREATE TABLE pairs (pair_id TEXT PRIMARY KEY, in_batch INTEGER NOT NULL, value REAL NOT NULL, "
+    "known TEXT, prompt_id TEXT NOT NULL, response_a TEXT NOT NULL, response_b TEXT NOT NULL, "
+    "messages TEXT NOT NULL, text_a TEXT NOT NULL, text_b TEXT NOT NULL)",
+    "CREATE INDEX by_value ON pairs (in_batch, value DESC, pair_id, known)",
+    "CREATE TABLE people (name TEXT PRIMARY KEY, token_hash TEXT NOT NULL UNIQUE, "
+    "role TEXT NOT NULL, invited INTEGER NOT NULL)",
+    "CREATE TABLE assignments (person TEXT NOT NULL, pair_id TEXT NOT NULL, "
+    "occasion INTEGER NOT NULL, round INTEGER NOT NULL, state TEXT NOT NULL, place INTEGER NOT NULL, "
+    "shown_at REAL NOT NULL, leased_until REAL NOT NULL, PRIMARY KEY (person, pair_id, occasion))",
+    "CREATE INDEX by_pair ON assignments (pair_id, occasion, state, leased_until)",
+    "CREATE TABLE events (event INTEGER PRIMARY KEY, person TEXT NOT NULL, "
+    "pair_id TEXT NOT NULL, occasion INTEGER NOT NULL, round INTEGER NOT NULL, kind TEXT NOT NULL, winner TEXT, "
+    "confidence INTEGER, comment TEXT, shown_at REAL NOT NULL, given_at REAL NOT NULL, "
+    f"{DIGEST})",
+    "CREATE INDEX by_person ON events (person, event)",
+    "CREATE UNIQUE INDEX once ON events (person, pair_id, occasion, round, kind = 'undo')",
+)
 _MINE = "person = :person AND pair_id = :pair AND occasion = :occasion"
 _CURRENT = "events e CROSS JOIN assignments a USING (person, pair_id, occasion, round) CROSS JOIN pairs p USING (pair_id)"
 _UNSEEN = "p.in_batch = 1 AND NOT EXISTS (SELECT 1 FROM assignments m WHERE m.person = :person AND m.pair_id = p.pair_id)"
@@ -71,7 +90,7 @@ class Store:
     """
 
     def __init__(self, path: Path, host: Host | None = None) -> None:
-        self._db = Database(path)
+        self._db = Database(path, TABLES)
         self.host = host or Host()
 
     def publish(self, batch: pd.DataFrame) -> None:
@@ -215,15 +234,25 @@ class Store:
 
     def votes(self) -> pd.DataFrame:
         """All current votes, hidden checks and planted repeats included: rows of the ledger table."""
+        return self._last_answers("HAVING e.kind = 'vote'")
+
+    def withdrawn(self) -> pd.DataFrame:
+        """Votes that were undone and not given again, as abstentions: rows of the ledger table."""
+        undone = self._last_answers("HAVING e.kind != 'vote' AND sum(e.kind = 'vote')")
+        return undone.assign(winner="abstain", p_a=0.5)
+
+    def _last_answers(self, having: str) -> pd.DataFrame:
+        """The last event of each person, pair and occasion, as a vote."""
         rows = self._db.all(
-            "SELECT e.pair_id, p.prompt_id, e.person AS annotator, e.occasion, e.winner, e.confidence, "
-            "e.comment AS rationale, min(e.given_at - e.shown_at, :most) AS seconds, e.given_at "
-            f"FROM {_CURRENT} WHERE a.state = 'voted' AND e.kind = 'vote'", most=LEASE,
+            "SELECT e.pair_id, p.prompt_id, e.person AS annotator, e.occasion, coalesce(e.winner, 'abstain') AS winner, "
+            "e.confidence, e.comment AS rationale, min(:most, e.given_at - e.shown_at) AS seconds, e.given_at, "
+            "max(e.event) FROM events e JOIN pairs p USING (pair_id) GROUP BY e.person, e.pair_id, e.occasion " + having,
+            most=LEASE,
         )  # fmt: skip
         return votes.frame(
             dict(row)
             | {
-                "seconds": round(row["seconds"], 1),
+                "seconds": round(max(0.0, row["seconds"]), 1),
                 "given_at": votes.utc(row["given_at"]),
                 "fingerprint": votes.ON_PAGE,
             }
@@ -315,7 +344,7 @@ class Store:
                 raise NotAssigned(showing.pair_id)
             if row["state"] != "open" or row["round"] != showing.round:
                 raise AlreadyAnswered(showing.pair_id)
-            self._log(db, row, kind, answer)
+            self._log(row, kind, answer)
             state = {"vote": "voted", "skip": "skipped"}[kind]
             db.execute(f"UPDATE assignments SET state = :state WHERE {_MINE}", mine | {"state": state})
 
@@ -328,20 +357,17 @@ class Store:
 
     def _reopen(self, db: sqlite3.Connection, row: sqlite3.Row) -> None:
         now = self._now()
-        self._log(db, row, "undo", (None, None, None))
+        self._log(row, "undo", (None, None, None))
         db.execute(
             "UPDATE assignments SET state = 'open', round = round + 1, place = :place, shown_at = :now, "
             f"leased_until = :until WHERE {_MINE}",
             _key(row) | {"place": self._top(row["person"]), "now": now, "until": now + LEASE},
         )
 
-    def _log(self, db: sqlite3.Connection, row: sqlite3.Row, kind: str, answer: tuple[Any, ...]) -> None:
+    def _log(self, row: sqlite3.Row, kind: str, answer: tuple[Any, ...]) -> None:
         showing = (row["person"], row["pair_id"], row["occasion"], row["round"])
-        db.execute(
-            "INSERT INTO events (person, pair_id, occasion, round, kind, winner, confidence, comment, shown_at, "
-            "given_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*showing, kind, *answer, row["shown_at"], self._now()),
-        )
+        event = (self.version() + 1, *showing, kind, *answer, row["shown_at"], self._now())
+        self._db.insert("INSERT", "events", [event])
 
     def _top(self, person: str) -> int:
         """The place above all of a person's open pairs."""

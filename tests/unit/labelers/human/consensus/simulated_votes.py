@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from realign.store.ledger import label_id
+from realign.store.ledger_rows import label_id
 from realign.store.schemas import LEDGER
 
 Said = tuple[str, str, str]  # pair, annotator, winner

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from realign.store import ids, schemas
-from realign.store import ledger_batches as batches
-from realign.store.ledger import label_id
+from realign.store.ledger_rows import label_id, typed
 
 Messages = list[dict[str, str]]
 
@@ -67,6 +66,4 @@ def votes(pairs: pd.DataFrame, comments: Sequence[str | None] = (*HOSTILE, "", N
                 "confidence": sure[place % 4], "calls": 0, "tokens_in": 0, "tokens_out": 0, "price": 0.0,
                 "seconds": 0.1 + number, "given_at": f"2030-01-01T00:00:{place:02}.250+00:00",
             })  # fmt: skip
-    types = batches.empty().dtypes.to_dict() | {"confidence": "Int64", "consistent": "boolean"}
-    frame = pd.DataFrame(rows, columns=schemas.LEDGER.names).astype(types)
-    return frame.sort_values("label_id").reset_index(drop=True)
+    return typed(pd.DataFrame(rows, columns=schemas.LEDGER.names))

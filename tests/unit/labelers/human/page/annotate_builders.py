@@ -23,7 +23,7 @@ HOW = Resampling(500, 0.95, 0)
 class Clock(Host):
     """A machine whose time of day stands still; tests move its `seconds`."""
 
-    seconds = 1_000_000.0
+    seconds = 1_900_000_000.0
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.seconds, UTC)

@@ -10,7 +10,7 @@ from realign.labelers.human import votes as vote_rows
 from realign.labelers.human.page.assignment import AlreadyAnswered, NotAssigned, Showing
 from realign.labelers.human.page.store import LEASE
 from realign.store import artifacts, ids
-from realign.store import ledger_batches as batches
+from realign.store.ledger_rows import unsound
 from realign.store.schemas import LEDGER
 
 ONE = settings()
@@ -47,9 +47,9 @@ def test_a_vote_becomes_a_verdict_that_the_ledger_takes(tmp_path):
         12.3,
         0,
     )
-    assert row["given_at"] == "1970-01-12T13:46:52.340+00:00"
+    assert row["given_at"] == "2030-03-17T17:46:52.340+00:00"
     assert row["fingerprint"] == ids.digest("human", vote_rows.INSTRUCTIONS)
-    assert batches.unsound(frame) == []
+    assert unsound(frame) == []
     artifacts.write_table(tmp_path / "batch.parquet", frame, LEDGER)
     assert len(artifacts.read_table(tmp_path / "batch.parquet", LEDGER)) == 1
 
