@@ -83,7 +83,7 @@ def _no_vectors(texts: Any) -> np.ndarray:
     raise AssertionError("a judge needs no vectors")
 
 
-def answered(judge: JudgeSpec, pair: str, given_at: str = "2026-01-01", **texts: str) -> Job:
+def answered(judge: JudgeSpec, pair: str, given_at: str = "2026-01-01T00:00:00+00:00", **texts: str) -> Job:
     """A pair with these raw answers by order (ab="...", ba="..."), read as a run reads them."""
     answers = []
     job = Job(judge, pair, f"prompt {pair}", ("[]", "", ""), 0, Cost(2, 0.0), (), (), {})

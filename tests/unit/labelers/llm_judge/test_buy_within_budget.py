@@ -35,7 +35,9 @@ JUDGE = spec(label(URL))
 
 
 def answer(pair, shown, fingerprint=JUDGE.fingerprint, calls=1, tokens=100):
-    return Answer(pair, fingerprint, shown, TEXT, "a", 0.9, "", calls, tokens, 10, 0.1, "2026-01-01")
+    return Answer(
+        pair, fingerprint, shown, TEXT, "a", 0.9, "", calls, tokens, 10, 0.1, "2026-01-01T00:00:00+00:00"
+    )
 
 
 class Bar:

@@ -152,7 +152,7 @@ def test_rows_are_sound_whatever_the_answers(judge):
     assert rows["winner"].tolist() == ["a", "b", "tie"]
     assert list(rows.columns) == LEDGER.names
     assert unsound(rows) == []
-    assert rows["given_at"].tolist() == ["2026-01-01"] * 3
+    assert rows["given_at"].tolist() == ["2026-01-01T00:00:00+00:00"] * 3
     assert rows["tokens_in"].tolist() == [20] * 3
     assert rows[["label_ab", "label_ba"]].to_numpy().tolist() == [["a", "a"], ["b", "b"], ["a", "b"]]
 
