@@ -75,7 +75,7 @@ def request(
     return LabelRequest(
         pairs=asked, scores=empty, settings=settings, seed=seed, work=Work(folder / ".work", "label", host=host),
         base=folder, vectors=_no_vectors, votes=empty, known=empty, rubric=Path(settings.judge.rubric),
-        labels=empty, intervals=Resampling(2000, 0.95, seed),
+        labels=empty, intervals=Resampling(2000, 0.95, seed), uses=asked.assign(purpose="train", strategy="easy"),
     )  # fmt: skip
 
 

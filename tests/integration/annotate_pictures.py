@@ -41,7 +41,9 @@ _QUESTIONS = (
     ),
 )  # fmt: skip
 _PEOPLE = ("anna", "ben", "chen")
-_SETTINGS = People(min_votes=3, min_share=1.0, gold_share=0.1, repeat_share=0.1, consensus="majority")
+_SETTINGS = People(
+    min_votes=3, min_share=1.0, gold_share=0.1, repeat_share=0.1, consensus="majority", audit=False
+)
 
 
 def main(target: Path) -> None:

@@ -21,6 +21,7 @@ settings = People(
     gold_share=options.gold_share,
     repeat_share=options.repeat_share,
     consensus="majority",
+    audit=False,
 )
 serve(
     options.folder,

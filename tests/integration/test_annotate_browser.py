@@ -19,7 +19,9 @@ pytestmark = [
     ),
 ]
 
-ONE_VOTE = People(min_votes=1, min_share=1.0, gold_share=0.0, repeat_share=0.0, consensus="majority")
+ONE_VOTE = People(
+    min_votes=1, min_share=1.0, gold_share=0.0, repeat_share=0.0, consensus="majority", audit=False
+)
 HOSTILE = (
     "<script>document.title = 'owned'</script> <img src=x onerror=\"document.title = 'owned'\"> "
     "<svg onload=\"document.title = 'owned'\"></svg> [a](javascript:document.title='owned') {{7*7}} "

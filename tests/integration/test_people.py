@@ -19,7 +19,9 @@ from realign.store import artifacts, schemas
 pytestmark = pytest.mark.integration
 
 HUMAN = ("--set", "label.labeler=human", "--set", "audit=[]", "--set", "label.people.min_votes=2")
-PEOPLE = People(min_votes=2, min_share=1.0, gold_share=0.0, repeat_share=0.0, consensus="majority")
+PEOPLE = People(
+    min_votes=2, min_share=1.0, gold_share=0.0, repeat_share=0.0, consensus="majority", audit=False
+)
 
 
 def vote_on_everything(project: Workspace) -> int:

@@ -186,6 +186,7 @@ def request(pairs: pd.DataFrame, folder: Path, **parts: Any) -> Any:
         "rubric": folder / "rubric.md",
         "labels": batches.empty(),
         "intervals": Resampling(200, 0.95, 7),
+        "uses": pairs.assign(purpose="train", strategy="easy"),
     }
     return LabelRequest(pairs=pairs, **(given | parts))
 

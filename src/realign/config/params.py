@@ -253,6 +253,7 @@ class People(Section):
     gold_share: Annotated[float, Field(ge=0, lt=1), UNTRACKED]  # of the page, which no stage is
     repeat_share: Annotated[float, Field(ge=0, lt=1), UNTRACKED]
     consensus: Literal["majority", "dawid_skene", "mace"]
+    audit: bool
 
 
 class QualityHead(Section):

@@ -16,6 +16,7 @@ from realign.data.pairs import with_texts
 from realign.errors import UserError
 from realign.experiments.judge_check import request, with_labeler
 from realign.labelers.base import Outlook
+from realign.labelers.label_pairs import asked_about
 from realign.labelers.registry import find, machine
 from realign.quality.pairs import passed
 from realign.selection import registry
@@ -31,7 +32,7 @@ COLUMNS = (
     "machine minutes", "votes", "people's minutes",
 )  # fmt: skip
 _CHARACTERS_A_TOKEN = 4  # of English prose; only until the judge has answered once
-_VOTE_SECONDS = 30.0  # only until somebody has voted
+_VOTE_SECONDS = 30.0  # only until somebody has voted on the page
 _AFTER_LABELS = ("train", "evaluate", "report")
 
 
@@ -55,6 +56,7 @@ def run(root: Path, params: Params, labeler: str | None, probe: int) -> dict[str
     params = with_labeler(params, labeler)
     pairs, texts = _pairs(root, params)
     in_run = pairs["strategy"].isin([params.strategy, *params.audit]) | (pairs["purpose"] == "holdout")
+    in_run &= asked_about(pairs, params.label)
     first, costs = find(machine(params.label)), None
     if first.outlook is not None:
         whole = request(root, params, texts)
@@ -204,7 +206,7 @@ def _row(
         row |= {
             "known": int((missing == 0).sum()),
             "votes": int(missing.sum()),
-            "people's minutes": float(missing.sum()) * _vote_seconds(votes) / 60,
+            "people's minutes": float(missing.sum()) * (_vote_seconds(votes) or _VOTE_SECONDS) / 60,
         }
     if _asks_people_later(params):  # who is asked depends on the judge's labels
         row |= {"votes": None, "people's minutes": None}
@@ -227,9 +229,10 @@ def _first_votes(votes: pd.DataFrame) -> pd.Series[int]:
     return first.groupby("pair_id").size()
 
 
-def _vote_seconds(votes: pd.DataFrame) -> float:
-    seconds = votes.loc[votes["kind"] == "human", "seconds"]
-    return float(seconds.median()) if len(seconds) else _VOTE_SECONDS
+def _vote_seconds(votes: pd.DataFrame) -> float | None:
+    """Median time of a vote so far; None before the first that was timed (imported ones are not)."""
+    timed = votes.loc[(votes["kind"] == "human") & (votes["seconds"] > 0), "seconds"]
+    return float(timed.median()) if len(timed) else None
 
 
 def _machine_minutes(root: Path) -> float | None:
@@ -251,8 +254,13 @@ def _notes(params: Params, costs: Costs | None, votes: pd.DataFrame) -> list[str
             "as long as label.judge.max_tokens). --probe 10 buys ten pairs first and knows."
         )
     if _asks_people(params):
-        of = "as people took before" if len(votes) else "a guess until somebody has voted"
-        notes.append(f"A vote takes {_vote_seconds(votes):.0f} seconds ({of}).")
+        seconds = _vote_seconds(votes)
+        of = "a guess until somebody has voted on the page" if seconds is None else "as people took before"
+        notes.append(f"A vote takes {seconds or _VOTE_SECONDS:.0f} seconds ({of}).")
+    if params.audit and find(params.label.labeler).asks_people and not params.label.people.audit:
+        notes.append(
+            f"People are not asked about the pairs of {', '.join(params.audit)}, which only measure (label.people.audit)."
+        )
     if _asks_people_later(params):
         notes.append(
             "Which pairs people get depends on the judge's labels: at least label.cascade.audit_share of all."

@@ -1,5 +1,7 @@
 """What a labeler is, what it is given and what it gives."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,6 +61,7 @@ class LabelRequest:
         rubric: the judge's rubric.
         labels: judges' labels to learn from (rows of the ledger table), on any pairs; empty where params name none.
         intervals: how the intervals of facts are made.
+        uses: what each pair is for, a row a use: purpose, strategy, pair_id; empty outside of a run.
     """
 
     pairs: pd.DataFrame
@@ -73,6 +76,14 @@ class LabelRequest:
     rubric: Path
     labels: pd.DataFrame
     intervals: Resampling
+    uses: pd.DataFrame
+
+
+def count_uses(uses: pd.DataFrame, pairs: pd.Series[str]) -> str:
+    """What these pairs are for, in words: '109 train easy, 96 audit random; a pair may serve several'."""
+    late = uses[uses["pair_id"].isin(pairs)]
+    counts = (late["purpose"] + " " + late["strategy"]).value_counts().sort_index()
+    return ", ".join(f"{count} {use}" for use, count in counts.items()) + "; a pair may serve several"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from realign.data.simulation.qualities import qualities
 from realign.errors import LabelsMissing
 from realign.evaluation.intervals import Resampling
 from realign.labelers.accuracy import require_accuracy
-from realign.labelers.base import LabelInputs, LabelRequest, Labels, by_gap, score_gap
+from realign.labelers.base import LabelInputs, LabelRequest, Labels, by_gap, count_uses, score_gap
 from realign.labelers.registry import find
 from realign.labelers.requests import label_request
 from realign.store.labels import NO_LABEL, OVER_BUDGET
@@ -60,12 +60,18 @@ def label_pairs(
         LabelsMissing: people's votes, or money for the judge, are missing.
     """
     pairs = with_texts(uses.drop_duplicates("pair_id"), inputs.prompts, inputs.responses)
-    request = label_request(pairs, inputs, settings, embed, intervals=intervals, work=work)
+    request = label_request(pairs, inputs, settings, embed, intervals=intervals, work=work, uses=uses)
     measured = require_accuracy(request)
     labels = find(settings.labeler).label(request)
     within_budget(labels, uses, pairs, settings)
     labeled = pairs.assign(winner=labels.winner, p_a=labels.p_a, labeler=labels.labeler)
     return Labeling(request, labels, measured, labeled.join(gold(pairs, inputs.scores, settings)))
+
+
+def asked_about(uses: pd.DataFrame, settings: params.Label) -> pd.Series:
+    """Which pairs the labeler is asked about: people get those that only measure a strategy if params say so."""
+    with_people = find(settings.labeler).asks_people
+    return (uses["purpose"] != "audit") | (settings.people.audit or not with_people)
 
 
 def within_budget(labels: Labels, uses: pd.DataFrame, pairs: pd.DataFrame, settings: params.Label) -> None:
@@ -83,14 +89,11 @@ def within_budget(labels: Labels, uses: pd.DataFrame, pairs: pd.DataFrame, setti
     missing = pairs["pair_id"][labels.winner == OVER_BUDGET]
     if missing.empty or settings.budget.then == "train":
         return
-    late = uses[uses["pair_id"].isin(missing)]
-    counts = (late["purpose"] + " " + late["strategy"]).value_counts(sort=False)
-    parts = ", ".join(f"{count} {use}" for use, count in counts.items())
     caps = {"calls": settings.budget.calls, "money": settings.budget.money}
     named = " and ".join(f"label.budget.{key} = {cap:g}" for key, cap in caps.items() if cap is not None)
     raise LabelsMissing(
         f"{named} is reached: {len(pairs) - len(missing)} of {len(pairs)} pairs are labeled, {len(missing)} are "
-        f"missing ({parts}; a pair may serve several). What was bought is in the ledger. Raise the cap, or train on "
+        f"missing ({count_uses(uses, missing)}). What was bought is in the ledger. Raise the cap, or train on "
         "what there is: --set label.budget.then=train",
         code="label.over_budget",
     )

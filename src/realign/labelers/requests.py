@@ -21,6 +21,7 @@ def label_request(
     *,
     intervals: Resampling,
     work: Work,
+    uses: pd.DataFrame | None = None,
 ) -> LabelRequest:
     """What a labeler is given to label distinct pairs.
 
@@ -32,6 +33,7 @@ def label_request(
         intervals: evaluate.resamples, evaluate.confidence, and the run's seed, on which and on the pair
             alone the simulated annotator's choice depends.
         work: of the label stage, so that all find what was labeled before.
+        uses: what the pairs are for; None outside of a run.
 
     Raises:
         UserError: label.known_pairs is not as it must be.
@@ -54,4 +56,5 @@ def label_request(
         rubric=inputs.rubric,
         labels=batches.read(inputs.ledger) if learns else batches.empty(),
         intervals=intervals,
+        uses=pd.DataFrame(columns=["purpose", "strategy", "pair_id"]) if uses is None else uses,
     )

@@ -20,7 +20,9 @@ from realign.store.host import Host
 from realign.store.ledger import Ledger
 from realign.store.schemas import QUEUE
 
-PEOPLE = People(min_votes=1, min_share=1.0, gold_share=0.0, repeat_share=0.0, consensus="majority")
+PEOPLE = People(
+    min_votes=1, min_share=1.0, gold_share=0.0, repeat_share=0.0, consensus="majority", audit=False
+)
 
 
 class Clock(Host):

@@ -27,7 +27,7 @@ def pairs(count=4):
 
 def people(**changes):
     return {"min_votes": 1, "min_share": 1.0, "gold_share": 0.0, "repeat_share": 0.0,
-            "consensus": "majority"} | changes  # fmt: skip
+            "consensus": "majority", "audit": False} | changes  # fmt: skip
 
 
 def ask(folder, *votes, count=4, known=None, **settings):

@@ -11,7 +11,7 @@ from stage_builders import under
 from unit_builders import label_rows, refused, vote, world
 
 from realign.errors import LabelsMissing, ValidationFailed
-from realign.labelers import oracle
+from realign.labelers import oracle, self_judge
 from realign.labelers.base import Labels
 from realign.quality import gate
 from realign.store import ids
@@ -231,3 +231,42 @@ def test_people_are_asked_and_then_believed(tmp_path, open_gate):
     assert found.labeling["people"] == {
         "votes": 12, "annotators": 1, "consensus": "majority", "alpha": None
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("labeler", ["human", "cascade"])
+def test_people_are_not_asked_about_pairs_that_only_measure_a_strategy(
+    labeler, tmp_path, open_gate, monkeypatch
+):
+    monkeypatch.setattr(self_judge, "LABELER", replace(oracle.LABELER, label=undecided))
+    tables = world()
+    pairs = picked(tables)
+    people = {"min_votes": 1, "min_share": 1.0, "consensus": "majority"}
+    with refused(
+        "label.votes_missing",
+        LabelsMissing,
+        match=r"12 votes .* 12 of 12 pairs \(4 holdout random, 8 train easy;",
+    ):
+        labeled(tables, pairs, tmp_path, labeler=labeler, people=people | {"audit": False})
+    every = pairs["pair_id"].nunique()
+    with refused(
+        "label.votes_missing",
+        LabelsMissing,
+        match=rf"{every} votes .*8 audit hard, 8 audit random, 4 holdout",
+    ):
+        labeled(tables, pairs, tmp_path, labeler=labeler, people=people | {"audit": True})
+
+    batches.write(label_rows(*(vote(pair, "ann") for pair in set(pairs["pair_id"]))), tmp_path / "votes")
+    found = labeled(tables, pairs, tmp_path, labeler=labeler, people=people | {"audit": False})
+    assert set(found.labels["purpose"]) == {"train", "holdout"}
+    aside = found.quarantine_label
+    assert set(aside["reason"]) == {"audit_not_asked"} and len(aside) == 16
+    assert "label.people.audit" in aside["detail"].iloc[0]
+    assert found.tally_label.as_json()["pair"]["in"] == len(pairs)
+    whole = labeled(tables, pairs, tmp_path, labeler=labeler, people=people | {"audit": True})
+    assert len(whole.labels) == len(pairs)
+
+
+def undecided(request):
+    """A labeler that leaves every pair to people."""
+    count = len(request.pairs)
+    return Labels(np.full(count, "tie", dtype=object), np.full(count, 0.5), "undecided")

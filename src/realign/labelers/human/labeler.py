@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from realign.errors import LabelsMissing
-from realign.labelers.base import Labeler, LabelRequest, Labels
+from realign.labelers.base import Labeler, LabelRequest, Labels, count_uses
 from realign.labelers.human.consensus import aggregate, alpha
 from realign.store import artifacts, schemas
 from realign.store.labels import NO_LABEL, OUTCOMES
@@ -43,9 +43,10 @@ def consensus(request: LabelRequest, pairs: pd.DataFrame) -> tuple[np.ndarray, n
     publish(request, pairs)
     if len(pairs) and 1 - short.mean() < settings.min_share:
         missing = int((settings.min_votes - counts[short]).sum())
+        uses = count_uses(request.uses, pairs["pair_id"][short])
         raise LabelsMissing(
-            f"{missing} votes are missing on {int(short.sum())} of {len(pairs)} pairs (label.people.min_votes is "
-            f"{settings.min_votes}). Open the page for people with: realign label. When all votes are in, the "
+            f"{missing} votes are missing on {int(short.sum())} of {len(pairs)} pairs ({uses}; label.people.min_votes "
+            f"is {settings.min_votes}). Open the page for people with: realign label. When all votes are in, the "
             "same command continues from here",
             code="label.votes_missing",
         )

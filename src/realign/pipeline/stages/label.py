@@ -1,5 +1,7 @@
 """label: who wins each pair, and how sure; the trained strategy's labels become preferences."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +13,7 @@ from realign.data.pairs import as_preferences
 from realign.evaluation.intervals import Resampling
 from realign.labelers.base import LabelInputs
 from realign.labelers.human.labeler import agreement_facts
-from realign.labelers.label_pairs import Labeling, label_pairs
+from realign.labelers.label_pairs import Labeling, asked_about, label_pairs
 from realign.labelers.registry import find
 from realign.quality import frames, gate, suites
 from realign.store import schemas
@@ -62,13 +64,16 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         LabelsMissing: people's votes, or money for the judge, are missing.
         ValidationFailed: the preferences gate refused the table.
     """
-    pairs = pd.concat([inputs.validated_train, inputs.validated_measure], ignore_index=True)
+    picked = pd.concat([inputs.validated_train, inputs.validated_measure], ignore_index=True)
+    pairs = picked[asked_about(picked, settings.label)]
     intervals = Resampling(settings.resamples, settings.confidence, settings.seed)
     labeling = label_pairs(pairs, inputs, settings.label, settings.embed, intervals=intervals, work=work)
     columns = ["pair_id", "winner", "p_a", "labeler", "gold", "gold_gap"]
     merged = pairs.merge(labeling.pairs[columns], on="pair_id", how="left", validate="many_to_one")
     quarantine = Quarantine()
-    names = merged["purpose"] + " " + merged["strategy"] + " " + merged["pair_id"]
+    names = _names(merged)
+    aside = _names(picked.drop(pairs.index)).tolist()
+    quarantine.add_all("pair", aside, "audit_not_asked", ["label.people.audit is false"] * len(aside))
     unlabeled = ~merged["winner"].isin(OUTCOMES)
     for reason, part in merged[unlabeled].groupby("winner"):
         quarantine.add_all("pair", names[part.index].tolist(), str(reason), part["labeler"].tolist())
@@ -92,10 +97,14 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         checked.summary,
         quarantine.frame(),
         quarantine.tally(
-            {"pair": len(pairs), "label": len(train)},
+            {"pair": len(picked), "label": len(train)},
             {"pair": len(labels), "label": len(preferences)},
         ),
     )
+
+
+def _names(uses: pd.DataFrame) -> pd.Series[str]:
+    return uses["purpose"] + " " + uses["strategy"] + " " + uses["pair_id"]
 
 
 def _facts(labels: pd.DataFrame, labeling: Labeling) -> dict[str, Any]:

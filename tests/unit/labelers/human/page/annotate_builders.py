@@ -36,6 +36,7 @@ def settings(**changes) -> People:
         "gold_share": 0.0,
         "repeat_share": 0.0,
         "consensus": "majority",
+        "audit": False,
     }
     return People(**(values | changes))
 
