@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,8 +20,6 @@ FIRST = (
 )  # fmt: skip
 """Files of tests, the slowest first; the first makes the finished project, which the second does not need."""
 
-_HOOK = Path(__file__).parent / "connection_log"
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the slowest first, so that no worker is left with one of them when the others have ended."""
@@ -34,18 +31,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return len(FIRST) + (item.get_closest_marker("integration") is None)
 
     items.sort(key=rank)
-
-
-def _offline_prefix() -> list[str]:
-    """A command prefix that leaves only loopback, where the machine allows it."""
-    for line in (["unshare", "--net"], ["unshare", "--map-root-user", "--net"]):
-        probe = [*line, "sh", "-c", "ip link set lo up"]
-        if (
-            shutil.which("unshare")
-            and subprocess.run(probe, capture_output=True, check=False).returncode == 0
-        ):
-            return [*line, "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
-    return []
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -80,10 +65,9 @@ def _warm_python(shared: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def finished(shared: Path) -> Workspace:
-    """A project after `realign run --profile ci`, run without any network where that can be had.
+    """A project after `realign run --profile ci`.
 
-    Every Python process of the run logs its connections to `connections.log`. Workers of one test
-    session share it: the first makes it, the others wait. Tests copy it and leave it as it is.
+    Workers of one test session share it: the first makes it, the others wait. Tests copy it and leave it as it is.
     """
     folder = shared / "finished"
     folder.mkdir(exist_ok=True)
@@ -99,19 +83,7 @@ def _make(workspace: Workspace) -> None:
     shutil.rmtree(workspace.root, ignore_errors=True)
     fresh(workspace.root)
     folder = workspace.root.parent
-    log = {"REALIGN_CONNECTION_LOG": str(folder / "connections.log")}
-    inherited = workspace.env(warm=False)
-    environment = {key: value for key, value in inherited.items() if key != "PREFECT_API_URL"} | log
-    environment["PYTHONPATH"] = f"{_HOOK}:{environment['PYTHONPATH']}"
-    done = subprocess.run(
-        [*_offline_prefix(), sys.executable, "-m", "flows.cli", "run", "--profile", "ci"],
-        cwd=workspace.root,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    done = workspace.realign("run", "--profile", "ci")
     (folder / "output.txt").write_text(done.stdout)
     assert done.returncode == 0, done.stdout[-4000:]
     workspace.commit("first run")

@@ -3,14 +3,16 @@
 Importing torch, TRL, Great Expectations and DVC costs most of what a small stage costs, and a run is a dozen
 stages. Tests start one server a session; `python -m realign...` in their workspaces is then a small client
 that hands its arguments, environment, folder and streams over, and ends as the fork ends. The fork imports
-realign and flows anew, from the workspace. What a test proves of processes (offline, kill, interrupt, the first
-clean run) it proves of real ones: a workspace asks for warm ones (`Workspace.warm`).
+realign and flows anew, from the workspace, and is killed when its client is. Tests of killed processes and of the
+network (test_killed) use real ones.
 """
 
 import contextlib
 import json
 import os
 import runpy
+import select
+import signal
 import socket
 import subprocess
 import sys
@@ -96,8 +98,12 @@ def _supervise(client: socket.socket) -> None:
         client.close()
         _run(*json.loads(words), streams=streams)
     client.sendall(pid.to_bytes(4, "big"))
+    if client in select.select([client, os.pidfd_open(pid)], [], [])[0]:  # the client is gone
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    client.sendall((status if status >= 0 else 128 - status).to_bytes(4, "big"))
+    with contextlib.suppress(BrokenPipeError):
+        client.sendall((status if status >= 0 else 128 - status).to_bytes(4, "big"))
     os._exit(0)
 
 

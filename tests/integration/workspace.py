@@ -24,11 +24,12 @@ class Workspace:
     root: Path
     environment: dict[str, str] = field(default_factory=dict)
     warm: bool = True  # whether stages and DVC are forked from a process that imported the libraries already
+    prefix: tuple[str, ...] = ()  # of the line that starts `realign`
 
-    def env(self, warm: bool = True) -> dict[str, str]:
+    def env(self) -> dict[str, str]:
         """This test's environment: a Prefect home of its own, the copy's code first."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "HF_"))}
-        first = [os.environ[WARM]] if self.warm and warm and WARM in os.environ else []
+        first = [os.environ[WARM]] if self.warm and WARM in os.environ else []
         return {
             **inherited,
             "PATH": os.pathsep.join([*first, str(Path(sys.executable).parent), os.environ["PATH"]]),
@@ -55,18 +56,18 @@ class Workspace:
 
     def realign(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `realign`."""
-        return self.run(*REALIGN, *arguments)
+        return self.run(*self.prefix, *REALIGN, *arguments)
 
     def dvc(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `dvc`."""
         return self.run("python", "-m", "dvc", *arguments)
 
     def start(self, *arguments: str, output: int | IO[bytes] = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-        """Start `realign` and nothing warm in a process group of its own; what it says goes to `output`."""
+        """Start `realign` in a process group of its own; what it prints goes to `output`."""
         return subprocess.Popen(
-            [*REALIGN, *arguments],
+            [*self.prefix, *REALIGN, *arguments],
             cwd=self.root,
-            env=self.env(warm=False),
+            env=self.env(),
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

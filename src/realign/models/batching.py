@@ -6,10 +6,18 @@ that its own length falls into, and every batch of a bucket has the same number 
 is filled up by repeating a row. A resumed or extended run therefore gives the same bytes.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 _ROWS_STEP = 8  # rows come in multiples of this, to keep them in the same matrix kernel
+# A processor computes 512 tokens at its full rate, so more a batch would only mean more fillers in the last one.
+_CPU_TOKENS = 512
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,14 @@ def bucket(length: int, longest: int) -> int:
     while step * 8 < length:
         step *= 2
     return min(-(-max(length, 1) // step) * step, max(longest, length))
+
+
+def forward_batches(
+    lengths: Sequence[int], tokens_per_batch: int, longest: int, device: torch.device
+) -> Iterator[Batch]:
+    """`fixed_batches` for one pass over given tokens: on a CPU, no larger than pays."""
+    fitting = min(tokens_per_batch, _CPU_TOKENS) if device.type == "cpu" else tokens_per_batch
+    return fixed_batches(lengths, fitting, longest)
 
 
 def fixed_batches(

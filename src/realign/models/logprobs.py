@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from realign.models.batching import fixed_batches
+from realign.models.batching import forward_batches
 from realign.models.padding import padded
 from realign.progress import progress
 from realign.store.work import Work
@@ -102,7 +102,7 @@ def logprob_batches(
     switched off.
     """
     whole = [(prompt + completion)[:max_length] for prompt, completion in rows]
-    for batch in fixed_batches([len(w) for w in whole], tokens_per_batch, max_length):
+    for batch in forward_batches([len(w) for w in whole], tokens_per_batch, max_length, model.device):
         tokens, mask = (t.to(model.device) for t in padded(batch, whole, pad))
         counted = mask.bool()
         for at, row in enumerate(batch.filled()):

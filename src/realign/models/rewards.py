@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from realign.config.params import Model
-from realign.models.batching import fixed_batches
+from realign.models.batching import forward_batches
 from realign.models.chat import inert_turns
 from realign.models.load import load_reward, window
 from realign.models.padding import padded
@@ -49,7 +49,7 @@ def _batches(model: Model, texts: Sequence[tuple[str, str]]) -> Iterator[dict[in
     tokens = [t[-longest:] for t in tokens]
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
     classifier.config.pad_token_id = pad
-    for batch in fixed_batches([len(t) for t in tokens], _TOKENS_PER_BATCH, longest):
+    for batch in forward_batches([len(t) for t in tokens], _TOKENS_PER_BATCH, longest, classifier.device):
         input_ids, mask = (t.to(classifier.device) for t in padded(batch, tokens, pad))
         with torch.inference_mode():
             logits = classifier(input_ids=input_ids, attention_mask=mask).logits[:, 0]

@@ -1,9 +1,10 @@
 """Batches: every row once, one shape a bucket, nothing beyond the model's limit."""
 
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realign.models.batching import Batch, bucket, fixed_batches
+from realign.models.batching import Batch, bucket, fixed_batches, forward_batches
 
 lengths = st.lists(st.integers(0, 400), max_size=60)
 budgets = st.integers(1, 6000)
@@ -85,3 +86,14 @@ def test_a_batch_of_known_rows():
 
 def test_no_rows_are_no_batches():
     assert list(fixed_batches([], 100, 10)) == []
+
+
+def test_on_a_cpu_a_hundred_short_texts_are_not_drowned_in_fillers():
+    lengths = [5 + at % 56 for at in range(100)]
+    batches = list(forward_batches(lengths, 8192, 512, torch.device("cpu")))
+    assert sum(batch.size * batch.length for batch in batches) < 2 * sum(lengths)
+
+
+def test_an_accelerator_gets_batches_as_large_as_allowed():
+    batches = list(forward_batches([64] * 10, 8192, 512, torch.device("cuda")))
+    assert [batch.size for batch in batches] == [128]

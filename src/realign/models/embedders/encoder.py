@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from realign.models.batching import fixed_batches
+from realign.models.batching import forward_batches
 from realign.models.padding import padded
 from realign.store import ids
 from realign.store.work import Work
@@ -47,7 +47,7 @@ def encode(encoder: Encoder, texts: Sequence[str], tokens_per_batch: int) -> Ite
     import torch
 
     tokens = [encoder.tokens(text) for text in texts]
-    for batch in fixed_batches([len(t) for t in tokens], tokens_per_batch, encoder.longest):
+    for batch in forward_batches([len(t) for t in tokens], tokens_per_batch, encoder.longest, encoder.device):
         tokens_of, mask = padded(batch, tokens, encoder.pad)
         with torch.inference_mode():
             vectors = (
