@@ -198,7 +198,7 @@ def read_table(path: Path, table: schemas.Table) -> pd.DataFrame:
             options = pyarrow.csv.ConvertOptions(column_types=types)
             content = pyarrow.csv.read_csv(path, convert_options=options)
         else:
-            content = pyarrow.parquet.read_table(path)
+            content = pyarrow.parquet.read_table(path, page_checksum_verification=True)
         frame: pd.DataFrame = content.to_pandas()
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UserError(
@@ -277,7 +277,7 @@ def write_table(path: Path, frame: pd.DataFrame, table: schemas.Table) -> None:
         if path.suffix == ".csv":
             pyarrow.csv.write_csv(content, stream)
         else:
-            pyarrow.parquet.write_table(content, stream, compression="zstd")
+            pyarrow.parquet.write_table(content, stream, compression="zstd", write_page_checksum=True)
 
 
 def move_folder(source: Path, target: Path) -> None:

@@ -1,6 +1,5 @@
 """What supervised training and DPO share: arguments, progress, and checkpoints that are known to be complete."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ from transformers import PrinterCallback, TrainerCallback
 
 from realign.models.load import has_bf16
 from realign.progress import progress
+from realign.store.ids import digest, file_digest
 
 _MARK = "COMPLETE"
 
@@ -60,7 +60,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Mark the checkpoint, but not the last one: a trainer resumed there takes one step too many."""
         if state.global_step < state.max_steps:
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _MARK).touch()
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            (folder / _MARK).write_text(_content(folder), encoding="utf-8")
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Close the bar."""
@@ -75,7 +76,18 @@ def resume(trainer: Any, checkpoints: Path, what: str) -> None:
 
 
 def last_checkpoint(folder: Path) -> str | None:
-    """The newest complete checkpoint, None without one; one that a kill interrupted has no mark."""
-    marked = [mark.parent for mark in folder.glob(f"checkpoint-*/{_MARK}")]
-    newest: Sequence[Path] = sorted(marked, key=lambda p: int(p.name.split("-")[1]))
-    return str(newest[-1]) if newest else None
+    """The newest complete checkpoint that is as it was written, None without one; an interrupted one has no mark."""
+    for mark in sorted(folder.glob(f"checkpoint-*/{_MARK}"), key=_step, reverse=True):
+        if mark.read_text(encoding="utf-8", errors="replace") == _content(mark.parent):
+            return str(mark.parent)
+    return None
+
+
+def _step(mark: Path) -> int:
+    return int(mark.parent.name.split("-")[1])
+
+
+def _content(checkpoint: Path) -> str:
+    """The digest of every file but the mark, which holds it."""
+    files = sorted(path for path in checkpoint.rglob("*") if path.is_file() and path.name != _MARK)
+    return digest(*(part for path in files for part in (path.name, file_digest(path))))

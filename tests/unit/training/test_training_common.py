@@ -8,9 +8,10 @@ from realign.training.common import Watch, arguments, last_checkpoint
 def checkpoint(folder, step, whole=True):
     place = folder / f"checkpoint-{step}"
     place.mkdir()
-    (place / "weights").touch()
+    (place / "weights").write_bytes(b"weights of step %d" % step)
     if whole:
-        (place / "COMPLETE").touch()
+        args = SimpleNamespace(output_dir=str(folder))
+        Watch("test").on_save(args, SimpleNamespace(global_step=step, max_steps=step + 1), None)
     return str(place)
 
 
@@ -31,6 +32,15 @@ def test_a_checkpoint_that_was_being_written_is_ignored(tmp_path):
     assert last_checkpoint(tmp_path) is None
     whole = checkpoint(tmp_path, 10)
     assert last_checkpoint(tmp_path) == whole
+
+
+def test_a_checkpoint_that_is_not_what_was_written_is_ignored(tmp_path):
+    older = checkpoint(tmp_path, 10)
+    newest = checkpoint(tmp_path, 20)
+    (tmp_path / "checkpoint-20" / "weights").write_bytes(b"weights of step 21")
+    assert last_checkpoint(tmp_path) == older
+    (tmp_path / "checkpoint-20" / "weights").write_bytes(b"weights of step 20")
+    assert last_checkpoint(tmp_path) == newest
 
 
 def test_a_checkpoint_is_marked_once_all_of_it_is_saved_but_the_last_is_not(tmp_path):
