@@ -164,7 +164,7 @@ def import_votes(root: Path, path: Path, say: Callable[[str], None]) -> int:
     """Import votes from a file as a batch that DVC versions; returns how many are new or changed."""
     from realign.labelers.human import exchange
 
-    votes = exchange.read(path, queue(root), _now())
+    votes = exchange.read(path, queue(root), _now(), say)
     batch = batches.write(votes, people_folder(root))
     if batch is None:
         return 0

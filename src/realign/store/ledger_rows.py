@@ -90,7 +90,7 @@ def unsound(labels: pd.DataFrame) -> list[str]:
         f"winner {{0.winner!r}} is none of {', '.join(Label)}": ~outcome.isin(list(Label)),
         "winner {0.winner!r} does not fit p_a {0.p_a}": misfit,
         f"given_at {{0.given_at!r}} is no time in UTC since {_EARLIEST}": ~labels["given_at"]
-        .map(_is_moment)
+        .map(is_moment)
         .astype(bool),
         "calls, tokens, price or seconds are below 0 or no number": ~(costs.ge(0) & np.isfinite(costs)).all(
             axis=1
@@ -103,7 +103,7 @@ def unsound(labels: pd.DataFrame) -> list[str]:
     ]
 
 
-def _is_moment(text: str) -> bool:
+def is_moment(text: str) -> bool:
     """Whether it is a time in UTC, ISO 8601, that a label can have been given at."""
     try:
         return (

@@ -67,7 +67,9 @@ def write(queue: pd.DataFrame, votes: pd.DataFrame, path: Path, format_: str) ->
     return len(queue)
 
 
-def read(path: Path, queue: pd.DataFrame, given_at: str) -> pd.DataFrame:
+def read(
+    path: Path, queue: pd.DataFrame, given_at: str, note: Callable[[str], None] = lambda line: None
+) -> pd.DataFrame:
     """Read votes on pairs of a queue: rows of the ledger table, by label id.
 
     A row is matched to its pair by the content of its texts, or by its pair id where it has no texts; a
@@ -78,10 +80,11 @@ def read(path: Path, queue: pd.DataFrame, given_at: str) -> pd.DataFrame:
         path: a .json (Label Studio's JSON export), .jsonl or .csv file.
         queue: rows of the queue table.
         given_at: UTC, ISO 8601: for votes without a time of their own.
+        note: called for each row that is left out: it repeats another, or is an annotation without label or owner.
 
     Raises:
         UserError: the file cannot be read, or a row matches no pair, has an invalid label, annotator or
-            confidence, or repeats a vote; all such rows are listed, and nothing is imported.
+            confidence, or contradicts a vote; all such rows are listed, and nothing is imported.
     """
     if path.suffix not in _READERS:
         raise UserError(
@@ -90,4 +93,4 @@ def read(path: Path, queue: pd.DataFrame, given_at: str) -> pd.DataFrame:
         )
     if not path.is_file():
         raise UserError(f"{path} does not exist. Name the file that holds the votes", code="votes.no_file")
-    return matched(_READERS[path.suffix](path), queue, path.name, given_at)
+    return matched(_READERS[path.suffix](path), queue, path.name, given_at, note)

@@ -1,6 +1,6 @@
 """A row from outside: what it may hold, and how it becomes a row of the ledger table."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
@@ -13,20 +13,24 @@ from realign.errors import UserError, listing
 from realign.labelers.human import votes
 from realign.labelers.human.exchange.pairs import Pairs
 from realign.store.ids import Message
-from realign.store.ledger_rows import label_id
+from realign.store.ledger_rows import is_moment, label_id
 
+LEFT_OUT = ("no_label", "no_annotator")
+"""Why an annotation is no vote, though nothing is wrong with the file."""
 _SWAPPED = {"a": "b", "b": "a"}
 
 
 def _utc(moment: str) -> str:
     """The moment in UTC; unchanged where it is in UTC already."""
     when = datetime.fromisoformat(moment)
-    if moment.endswith("+00:00"):
-        return moment
     try:
-        return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+        whole = (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
     except OverflowError as error:
         raise ValueError(str(error)) from None
+    moment = moment if moment.endswith("+00:00") else whole
+    if not is_moment(moment):
+        raise ValueError("no vote was given then")
+    return moment
 
 
 def _unicode(text: str) -> str:
@@ -47,7 +51,7 @@ class Vote(BaseModel):
     annotator: Name
     confidence: Annotated[int, Field(ge=1, le=3)] | None = None
     comment: Text | None = None
-    occasion: Annotated[int, Field(ge=0)] = 0
+    occasion: Annotated[int, Field(ge=0, lt=2**31)] = 0
     seconds: Annotated[float, Field(ge=0)] = 0.0
     given_at: Annotated[str, AfterValidator(_utc)] | None = None
     fingerprint: Name = votes.ELSEWHERE
@@ -101,6 +105,7 @@ class Entry:
         messages: the prompt, where the row holds it.
         texts: of the responses, in the file's order.
         vote: None where nobody has voted; a BadRow where the row cannot be read.
+        in_order: whether the file says in what order a person voted, so that the last vote on a pair counts.
     """
 
     place: str
@@ -108,13 +113,16 @@ class Entry:
     messages: list[Message] | None = None
     texts: tuple[str | None, str | None] = (None, None)
     vote: Vote | BadRow | None = None
+    in_order: bool = False
 
 
-def matched(entries: Iterable[Entry], queue: pd.DataFrame, name: str, given_at: str) -> pd.DataFrame:
-    """The votes as rows of the ledger table, by label id.
+def matched(
+    entries: Iterable[Entry], queue: pd.DataFrame, name: str, given_at: str, note: Callable[[str], None]
+) -> pd.DataFrame:
+    """The votes as rows of the ledger table, by label id; `note` is called for each one that is left out.
 
     Raises:
-        UserError: lists every entry that cannot be read, matches no pair of the queue or repeats a vote.
+        UserError: lists every entry that cannot be read, matches no pair of the queue or contradicts a vote.
     """
     pairs = Pairs(queue)
     rows: dict[str, dict[str, object]] = {}
@@ -129,10 +137,17 @@ def matched(entries: Iterable[Entry], queue: pd.DataFrame, name: str, given_at: 
                 continue
             label = _row(row, entry.vote, swapped, given_at)
             id_ = label_id(row.pair_id, entry.vote.fingerprint, entry.vote.annotator, entry.vote.occasion)
-            if id_ in rows:
+            if label == rows.get(id_):
+                note(f"{entry.place} is left out: it repeats {places[id_]}")
+            elif id_ in rows and not entry.in_order:
                 raise BadRow("repeated_vote", f"{entry.vote.annotator} voted on this pair in {places[id_]}")
+            elif id_ in rows:
+                note(f"{places[id_]} is left out: {entry.vote.annotator} annotated this pair again later")
         except BadRow as bad:
-            problems.append(f"{entry.place}: {bad.reason}: {bad.detail}")
+            if bad.reason in LEFT_OUT:
+                note(f"{entry.place} is left out: {bad.detail}")
+            else:
+                problems.append(f"{entry.place}: {bad.reason}: {bad.detail}")
         else:
             rows[id_], places[id_] = label, entry.place
     if problems:

@@ -74,6 +74,12 @@ def entries(path: Path) -> Iterator[Entry]:
             f"{path} is not a list of tasks. In Label Studio choose the export format JSON",
             code="votes.not_json",
         )
+    if tasks and not any(isinstance(task, dict) and {"data", "annotations"} & task.keys() for task in tasks):
+        raise UserError(
+            f"{path} holds no tasks with data and annotations, like Label Studio's export JSON_MIN. In Label Studio choose "
+            "the export format JSON; rows of your own belong into a .jsonl file, one a line",
+            code="votes.json_min",
+        )
     for number, task in enumerate(tasks, start=1):
         yield from _task_entries(f"{path.name} task {number}", task)
 
@@ -114,17 +120,24 @@ def _task_entries(place: str, task: object) -> Iterator[Entry]:
         return
     if not annotations:
         yield Entry(place, pair, messages, texts)
-    for number, annotation in enumerate(annotations, start=1):
+    for number, annotation in sorted(enumerate(annotations, start=1), key=_event):
         vote: Vote | BadRow
         try:
             vote = _vote(as_object(annotation))
         except BadRow as bad:
             vote = bad
-        yield Entry(f"{place} annotation {number}", pair, messages, texts, vote)
+        yield Entry(f"{place} annotation {number}", pair, messages, texts, vote, in_order=True)
+
+
+def _event(numbered: tuple[int, object]) -> tuple[int, int]:
+    """Label Studio numbers annotations as they are made: a clock may be wrong, this is not."""
+    place, annotation = numbered
+    number = annotation.get("id") if isinstance(annotation, dict) else None
+    return (number if isinstance(number, int) else 0, place)
 
 
 def _vote(annotation: Mapping[str, Any]) -> Vote:
-    results = annotation.get("result")
+    results = [] if annotation.get("result") is None else annotation["result"]
     if not isinstance(results, list):
         raise BadRow("wrong_type", "'result' must be a list")
     labels: list[object] = []
@@ -136,7 +149,8 @@ def _vote(annotation: Mapping[str, Any]) -> Vote:
             meta = {key: field for key, field in as_object(result["meta"]).items() if key in _META}
         match result.get("type"):
             case "pairwise":
-                labels.append(_LABELS.get(str(value.get("selected"))))
+                selected = value.get("selected")
+                labels.append(_LABELS.get(str(selected), selected))
             case "choices":
                 labels += _list(value, "choices")
             case "rating":
@@ -147,13 +161,16 @@ def _vote(annotation: Mapping[str, Any]) -> Vote:
                 raise BadRow("wrong_type", f"our labeling config has no control of type {other!r}")
     if annotation.get("was_cancelled"):  # skipped, even if something was filled in
         labels = ["abstain"]
-    if len(labels) != 1:
-        raise BadRow(
-            "no_label" if not labels else "contradiction", f"the annotation holds {labels or 'no label'}"
-        )
-    fields |= {"label": labels[0], "seconds": annotation.get("lead_time")}
+    labels = [label for label in labels if label is not None]
     own = {"annotator": _name(annotation.get("completed_by")), "given_at": annotation.get("created_at")}
-    return Vote.read(fields | own | meta)
+    whole = fields | own | meta
+    if not labels:
+        raise BadRow("no_label", "the annotation holds no label")
+    if len(labels) > 1:
+        raise BadRow("contradiction", f"the annotation holds {labels}")
+    if whole["annotator"] is None:
+        raise BadRow("no_annotator", "the annotation names nobody who made it")
+    return Vote.read(whole | {"label": labels[0], "seconds": annotation.get("lead_time")})
 
 
 def _name(who: object) -> str | None:

@@ -1,5 +1,6 @@
 """Votes go out and come back without loss; what matches nothing is refused, all of it at once."""
 
+import contextlib
 import csv
 import json
 import xml.etree.ElementTree as ElementTree
@@ -265,8 +266,9 @@ def test_what_label_studio_itself_exports(tmp_path):
     assert ann["given_at"] == "2030-01-01T00:00:00.500000+00:00"
 
     tasks[0]["annotations"] = [
-        annotation(5), annotation(5, result("pairwise", {"selected": "left"}), result("choices", {"choices": ["tie"]})),
-        annotation(None, result("pairwise", {"selected": "left"})), annotation(5, result("labels", {})),
+        annotation(5, result("pairwise", {"selected": "up"})),
+        annotation(5, result("pairwise", {"selected": "left"}), result("choices", {"choices": ["tie"]})),
+        annotation(5, result("rating", {"rating": 10**30})), annotation(5, result("labels", {})),
     ]  # fmt: skip
     tasks[1] = {"data": {"prompt": "Why?"}, "annotations": []}
     tasks[2] = "text"
@@ -274,8 +276,8 @@ def test_what_label_studio_itself_exports(tmp_path):
     with pytest.raises(UserError) as caught:
         exchange.read(path, pairs, NOW)
     message = str(caught.value)
-    for words in ("task 1 annotation 1: no_label", "task 1 annotation 2: contradiction",
-                  "task 1 annotation 3: wrong_vote: annotator", "annotation 4: wrong_type", "task 2: wrong_type",
+    for words in ("task 1 annotation 1: wrong_vote: label", "task 1 annotation 2: contradiction",
+                  "annotation 4: wrong_type", "task 2: wrong_type",
                   "task 3: wrong_type"):  # fmt: skip
         assert words in message
     for content in ("{}", "{", "\ufeff5"):
@@ -324,3 +326,116 @@ def test_files_that_are_refused(tmp_path):
         with pytest.raises(UserError) as caught:
             exchange.read(tmp_path / name, pairs, NOW)
         assert caught.value.code == code
+
+
+def _studio(tmp_path, pairs, *annotations):
+    """Label Studio's export of the first pair with these annotations."""
+    path = tmp_path / "studio.json"
+    (tmp_path / "studio.xml").unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+    exchange.write(pairs, batches.empty(), path, "label-studio")
+    tasks = json.loads(path.read_text())
+    whole = {"created_at": "2030-01-01T00:00:00Z", "lead_time": 12.5, "was_cancelled": False}
+    tasks[0]["annotations"] = [whole | {"id": number} | given for number, given in enumerate(annotations)]
+    path.write_text(json.dumps(tasks))
+    return path
+
+
+LEFT, RIGHT = ([{"type": "pairwise", "value": {"selected": side}}] for side in ("left", "right"))
+EMPTY = {
+    "no result": {"result": []},
+    "a null for results": {"result": None},
+    "nothing selected": {"result": [{"type": "pairwise", "value": {"selected": None}}]},
+    "no choice": {"result": [{"type": "choices", "value": {"choices": []}}]},
+    "a comment alone": {"result": [{"type": "textarea", "value": {"text": ["hm"]}}]},
+    "no owner": {"result": LEFT, "completed_by": None},
+    "an owner without a name": {"result": LEFT, "completed_by": {"email": None, "id": None}},
+    "skipped by nobody": {"result": [], "was_cancelled": True, "completed_by": None},
+}
+
+
+@pytest.mark.parametrize("kind", EMPTY)
+def test_an_annotation_without_a_label_or_an_owner_blocks_nothing_and_is_named(kind, tmp_path):
+    pairs = queue(["Why?", "How?"], ["one", "two"])
+    notes = []
+    path = _studio(tmp_path, pairs, {"completed_by": 1} | EMPTY[kind], {"completed_by": 2, "result": RIGHT})
+    found = exchange.read(path, pairs, NOW, notes.append)
+    assert found[["annotator", "winner"]].to_numpy().tolist() == [["2", "b"]]
+    assert len(notes) == 1 and "studio.json task 1 annotation 1" in notes[0] and "left out" in notes[0]
+
+
+def test_of_a_person_s_annotations_of_a_pair_the_last_one_counts(tmp_path):
+    pairs = queue(["Why?", "How?"], ["one", "two"])
+    notes = []
+    twice = [{"id": 9, "result": LEFT, "completed_by": 1, "created_at": "2026-01-01T00:00:00Z"},
+             {"id": 3, "result": RIGHT, "completed_by": 1, "created_at": "2031-01-01T00:00:00Z"}]  # fmt: skip
+    found = exchange.read(_studio(tmp_path, pairs, *twice), pairs, NOW, notes.append)
+    assert found["winner"].tolist() == ["a"], "Label Studio numbers annotations; its clock may be wrong"
+    assert len(notes) == 1 and "annotation 3" not in notes[0] and "later" in notes[0]
+
+
+def test_a_row_that_repeats_another_is_left_out_and_one_that_contradicts_it_is_not(tmp_path):
+    pairs = queue(["Why?"], ["one", "two"])
+    notes = []
+    found = exchange.read(
+        _write(tmp_path / "v.jsonl", [_simple(pairs), _simple(pairs)]), pairs, NOW, notes.append
+    )
+    assert len(found) == 1 and "v.jsonl line 2" in notes[0]
+    with pytest.raises(UserError, match="repeated_vote"):
+        exchange.read(_write(tmp_path / "v.jsonl", [_simple(pairs), _simple(pairs, label="b")]), pairs, NOW)
+
+
+@pytest.mark.parametrize("content", [
+    [{"id": 1, "pair_id": "p", "prompt": "Why?", "left": "a", "right": "b", "better": "left", "annotator": 1}],
+    [{"id": 1, "better": {"selected": "left"}}, {"id": 2}],
+])  # fmt: skip
+def test_label_studio_s_short_export_is_told_from_the_whole_one(content, tmp_path):
+    path = tmp_path / "v.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"JSON_MIN.*choose the export format JSON") as caught:
+        exchange.read(path, queue(["Why?"], ["one", "two"]), NOW)
+    assert caught.value.code == "votes.json_min"
+
+
+HUGE = 10**30
+
+
+@pytest.mark.parametrize("field", ["occasion", "confidence", "seconds", "label", "annotator", "comment", "given_at",
+                                   "fingerprint", "pair_id", "response_a", "prompt"])  # fmt: skip
+@pytest.mark.parametrize("number", [HUGE, -HUGE, 10**400, 2**63])
+def test_a_number_of_thirty_digits_is_no_traceback(field, number, tmp_path):
+    pairs = queue(["Why?"], ["one", "two"])
+    path = _write(tmp_path / "v.jsonl", [_simple(pairs) | {field: number}])
+    try:
+        found = exchange.read(path, pairs, NOW)
+    except UserError as error:
+        assert "v.jsonl line 1" in str(error)
+    else:
+        conform(found, schemas.LEDGER, "votes")
+    if field in ("pair_id", "response_a", "prompt"):
+        return
+    cells = {"pair_id": pairs["pair_id"][0], "label": "a", "annotator": "ann"} | {field: str(number)}
+    path = tmp_path / "v.csv"
+    path.write_text(",".join(cells) + "\n" + ",".join(cells.values()) + "\n")
+    with contextlib.suppress(UserError):
+        conform(exchange.read(path, pairs, NOW), schemas.LEDGER, "votes")
+
+
+def test_numbers_of_thirty_digits_in_label_studio_s_export_are_no_traceback(tmp_path):
+    pairs = queue(["Why?", "How?"], ["one", "two"])
+    rating = [*LEFT, {"type": "rating", "value": {"rating": HUGE}}]
+    meta = [LEFT[0] | {"meta": {"occasion": HUGE}}]
+    for wrong in ({"result": rating}, {"result": meta}, {"result": LEFT, "lead_time": 10**400}):
+        with pytest.raises(UserError, match="task 1 annotation 1"):
+            exchange.read(_studio(tmp_path, pairs, {"completed_by": 1} | wrong), pairs, NOW)
+    sound = {"result": LEFT, "completed_by": HUGE, "id": HUGE, "lead_time": HUGE}
+    found = exchange.read(_studio(tmp_path, pairs, sound), pairs, NOW)
+    assert found["annotator"].tolist() == [str(HUGE)]
+    conform(found, schemas.LEDGER, "votes")
+
+
+@pytest.mark.parametrize("moment", ["1970-01-01T00:00:00Z", "0001-01-01T00:00:00+01:00"])
+def test_a_time_before_any_judge_is_refused_with_its_row(moment, tmp_path):
+    pairs = queue(["Why?"], ["one", "two"])
+    with pytest.raises(UserError, match=r"v\.jsonl line 1: wrong_vote: given_at"):
+        exchange.read(_write(tmp_path / "v.jsonl", [_simple(pairs, given_at=moment)]), pairs, NOW)
