@@ -8,7 +8,7 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.runtime import flow_run
 
-from flows import dvc_cli, labels, project, results
+from flows import dvc_cli, labels, own_code, project, results
 from flows.stage_task import plain_logs, run_stage
 from realign.errors import LabelsMissing, UserError
 from realign.pipeline.table import CODE, STAGES
@@ -41,6 +41,7 @@ def align(root: str = ".", start: str | None = None, until: str | None = None) -
     try:
         with project.locked(folder), labels.kept(folder, logger.info):
             done = bring_up_to_date(folder, start, until)
+            own_code.remember(folder)
     except LabelsMissing as missing:
         labels.wait_for_people(missing)
         raise

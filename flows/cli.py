@@ -61,11 +61,13 @@ def run(
 
 @app.command()
 def status() -> None:
-    """Show which stages are stale and why, and what is missing."""
-    from flows import dvc_cli
+    """Show which stages are stale and why, what is missing, and which strategy files are new since the last run."""
+    from flows import dvc_cli, own_code
     from flows import status as stages
 
     root = project.find()
+    for name in own_code.new(root):
+        output.say(f"{name}: new since the last run; commands that load strategies execute it")
     project.check(root)
     stale = dvc_cli.status(root)
     for line in stages.lines(stale, root):
