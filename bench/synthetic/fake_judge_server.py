@@ -64,6 +64,10 @@ class Plan:
         gold: how good a text is; by a hash of the text where it is not named.
         confidence: what it says of every verdict.
         seed: of the misbehaviour.
+        replies: what the requests get in turn, again and again: {status, type, body} as they are sent, or a sold
+            completion {content, message, finish, usage}, each part standing in for the usual one. In all texts
+            {key} is the key that the request came with, and {answer} the usual answer.
+        filtered: by a part of a prompt, the status and the words with which every request about it is refused.
     """
 
     latency: float = 0.02
@@ -82,6 +86,8 @@ class Plan:
     gold: dict[str, float] = field(default_factory=dict)
     confidence: float = 0.8
     seed: int = 0
+    replies: list[dict[str, Any]] = field(default_factory=list)
+    filtered: dict[str, tuple[int, str]] = field(default_factory=dict)
 
 
 def tokens(text: str) -> int:
@@ -120,6 +126,23 @@ def answer(plan: Plan, prompt: str) -> tuple[str, str]:
             of_side |= dict.fromkeys(asked[1].split(", "), 3 if side == chosen else 2)
         return mark, json.dumps({"rationale": "Because.", **scores})
     return mark, json.dumps({"rationale": "Because.", "winner": chosen, "confidence": plan.confidence})
+
+
+def _usage(turns: list[str], content: Any) -> dict[str, int]:
+    read, written = sum(map(tokens, turns)), tokens(str(content))
+    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+
+
+def _filled(value: Any, words: dict[str, str]) -> Any:
+    """A reply with the words in place of their names."""
+    if isinstance(value, dict):
+        return {name: _filled(part, words) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_filled(part, words) for part in value]
+    if isinstance(value, str):
+        for name, word in words.items():
+            value = value.replace(name, word)
+    return value
 
 
 class Fake:
@@ -208,6 +231,9 @@ class Fake:
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         if line.startswith("GET /counts"):
             return await self.reply(writer, 200, json.dumps(self.counts()))
+        if line.startswith("POST /plan"):
+            self.plan, self.requests, self.sold, self.by_key = Plan(**json.loads(body)), 0, [], {}
+            return await self.reply(writer, 200, "{}")
         self.requests += 1
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
@@ -220,6 +246,9 @@ class Fake:
         plan = self.plan
         if plan.always is not None:
             return await self.refuse(writer, plan.always, "as planned")
+        for part, (status, words) in plan.filtered.items():
+            if part in asked["messages"][0]["content"]:
+                return await self.refuse(writer, status, words)
         if plan.no_schema and "response_format" in asked:
             return await self.refuse(writer, 400, "response_format is not known here")
         if plan.most is not None and self.under_way > plan.most:
@@ -251,6 +280,16 @@ class Fake:
             return await self.reply(writer, 200, '{"object": "something else"}')
         turns = [turn["content"] for turn in asked["messages"]]
         mark, content = answer(plan, turns[0])
+        reply: dict[str, Any] = {}
+        if plan.replies:
+            reply = plan.replies[(self.requests - 1) % len(plan.replies)]
+            key = headers.get("authorization", "").removeprefix("Bearer ")
+            reply = _filled(reply, {"{key}": key, "{answer}": content})
+        if "body" in reply:
+            text, kind = reply["body"], reply.get("type", "application/json")
+            text = text if isinstance(text, str) else json.dumps(text)
+            return await self.reply(writer, reply.get("status", 200), text, {"Content-Type": kind})
+        content = reply.get("content", content)
         if fault == "nonsense":
             content = _NONSENSE[self.requests % len(_NONSENSE)]
         kind = "ask" if len(turns) == 1 else "repair"
@@ -265,15 +304,11 @@ class Fake:
                 "choices": [
                     {
                         "index": 0,
-                        "message": {"role": "assistant", "content": content},
-                        "finish_reason": "stop",
+                        "message": reply.get("message", {"role": "assistant", "content": content}),
+                        "finish_reason": reply.get("finish", "stop"),
                     }
                 ],
-                "usage": {
-                    "prompt_tokens": (read := sum(map(tokens, turns))),
-                    "completion_tokens": (written := tokens(content)),
-                    "total_tokens": read + written,
-                },
+                "usage": reply.get("usage", _usage(turns, content)),
             }
         )
         return await self.reply(writer, 200, text[: len(text) // 2] if fault == "truncated" else text)
@@ -339,6 +374,12 @@ class Running:
         with urllib.request.urlopen(self.url.replace("/v1", "/counts"), timeout=10) as response:
             found: dict[str, Any] = json.load(response)
             return found
+
+    def become(self, **plan: Any) -> Running:
+        """Forget what was sold, and behave like this from now on."""
+        body = json.dumps(asdict(Plan(**plan))).encode()
+        urllib.request.urlopen(self.url.replace("/v1", "/plan"), body, timeout=10).close()
+        return self
 
     def sales(self) -> list[dict[str, str]]:
         """What was sold, also by a server that is dead: mark, kind (ask or repair), key, content."""

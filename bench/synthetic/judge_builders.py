@@ -23,6 +23,7 @@ from realign.labelers.llm_judge.labeler import label as llm_judge
 from realign.labelers.llm_judge.spec import JudgeSpec, judge_spec
 from realign.store import ids
 from realign.store.host import Host
+from realign.store.ledger import Answer
 from realign.store.work import Work
 
 ROOT = Path(__file__).parents[2]
@@ -85,13 +86,12 @@ def _no_vectors(texts: Any) -> np.ndarray:
 
 def answered(judge: JudgeSpec, pair: str, given_at: str = "2026-01-01T00:00:00+00:00", **texts: str) -> Job:
     """A pair with these raw answers by order (ab="...", ba="..."), read as a run reads them."""
-    answers = []
-    job = Job(judge, pair, f"prompt {pair}", ("[]", "", ""), 0, Cost(2, 0.0), (), (), {})
+    job = Job(judge, pair, f"prompt {pair}", ("[]", "", ""), 0, Cost(2, 0.0), {}, (), {})
+    answers: dict[Any, Answer] = {}
     for shown, text in texts.items():
         order: Any = shown
-        completion = Completion(text, 10, 2)
-        answers.append(run._answer(judge, job, order, [completion], run._parsed(judge, text), 0.5, given_at))
-    return replace(job, answers=tuple(answers))
+        answers[shown] = run.Order(job, order, None).take(Completion(text, 10, 2), 0.5, given_at)
+    return replace(job, answers=answers)
 
 
 if __name__ == "__main__":

@@ -20,3 +20,8 @@ def progress(total: int, what: str, unit: str, done: int = 0) -> tqdm[None]:
         ncols=90,
         dynamic_ncols=False,
     )
+
+
+def say(line: str) -> None:
+    """A line beside the bars."""
+    tqdm.write(line, file=sys.stderr)

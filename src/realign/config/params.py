@@ -229,7 +229,7 @@ class Judge(Section):
     key_variable: Annotated[Name, UNTRACKED]
     rubric: Name
     attributes: dict[Name, float]
-    temperature: Annotated[float, Field(ge=0)]
+    temperature: Annotated[float, Field(ge=0)] | None
     max_tokens: Count
     concurrency: Annotated[Count, UNTRACKED]
     timeout: Annotated[Positive, UNTRACKED]

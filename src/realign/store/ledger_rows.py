@@ -34,8 +34,9 @@ def standing(labels: pd.DataFrame) -> pd.DataFrame:
     """The label that holds of each key, by label id, in whatever order the rows come.
 
     Where a machine's label was bought twice, the one given first holds, so that buying it again changes nothing for
-    teammates. A person may change their mind: their highest revision holds, whatever their clock said. Between
-    equals the content decides.
+    teammates; but a label beats an abstention, and a later abstention, which was asked for again, an earlier one. A
+    person may change their mind: their highest revision holds, whatever their clock said. Between equals the content
+    decides.
     """
     labels = typed(labels)
     twice = labels[labels.duplicated("label_id", keep=False)]
@@ -47,13 +48,9 @@ def standing(labels: pd.DataFrame) -> pd.DataFrame:
         then=twice["given_at"],
         last=twice.astype("object").fillna("").astype("str").agg("\x1f".join, axis=1),
     ).sort_values(["first", "then", "last"], kind="stable")
-    human = (order["kind"] == "human").to_numpy()
-    parts = [
-        labels.drop(index=twice.index),
-        order[~human].drop_duplicates("label_id"),
-        order[human].drop_duplicates("label_id", keep="last"),
-    ]
-    kept = pd.concat([part[LEDGER.names] for part in parts if len(part)])
+    last_holds = ((order["kind"] == "human") | (order["winner"] == Label.ABSTAIN)).to_numpy()
+    parts = [labels.drop(index=twice.index), order[~last_holds], order[last_holds][::-1]]
+    kept = pd.concat([part[LEDGER.names] for part in parts if len(part)]).drop_duplicates("label_id")
     return kept.sort_values("label_id", kind="stable").reset_index(drop=True)
 
 

@@ -10,9 +10,12 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from realign.progress import progress
+from filelock import FileLock, Timeout
+
+from realign.progress import progress, say
 from realign.store import code
 from realign.store.host import Host
 from realign.store.ids import digest
@@ -84,6 +87,21 @@ class Work:
     def ledger(self) -> Path:
         """The ledger of every label ever paid for, while work is under way."""
         return self.local() / "ledger.sqlite"
+
+    @contextmanager
+    def claim(self, name: str) -> Iterator[None]:
+        """Be the only process of this workspace that does what `name` says; the end of a process ends its claim."""
+        self.local().mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.local() / f"{name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say(f"{name}: another process is at it; this one goes on when that one is done")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def local(self) -> Path:
         """What this workspace alone has and no run can make again: no scratch folder, and no command removes it.

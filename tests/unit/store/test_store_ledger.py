@@ -60,13 +60,14 @@ def test_a_label_is_kept_once_and_the_first_given_holds(ledger):
     assert ledger.everything()["winner"].tolist() == ["a"]
 
 
-def test_an_answer_keeps_its_first_text(ledger):
+def test_an_answer_keeps_its_first_text_and_every_call_is_on_the_books(ledger):
     ledger.put_answers([answer("p")])
     ledger.put_answers([answer("p", text="second")])
     ledger.put_answers([answer("p", "ba")])
     found = ledger.answers("f" * 20, ["p", "q"])
     assert set(found) == {("p", "ab"), ("p", "ba")}
-    assert found["p", "ab"] == answer("p")
+    assert found["p", "ab"] == answer("p", calls=2, tokens_in=100, tokens_out=10, seconds=0.4)
+    assert [call.text for call in ledger.calls("p")] == ["first", "second", "first"]
     assert ledger.answers("other", ["p"]) == {}
 
 

@@ -18,7 +18,7 @@ def path(tmp_path):
     ledger = Ledger(tmp_path / "ledger.sqlite")
     ledger.put(label_rows(*(label_row(f"p{n}", "ab"[n % 2], rationale="because " * 9) for n in range(60))))
     ledger.put_answers(
-        [Answer(f"p{n}", "f" * 20, "ab", "text", "a", 0.9, "", 1, 2, 3, 0.1, "2024") for n in range(60)]
+        [Answer(f"p{n}", "f" * 20, "ab", "text " * 30, "a", 0.9, "", 1, 2, 3, 0.1, "2024") for n in range(60)]
     )
     ledger.close()
     return tmp_path / "ledger.sqlite"

@@ -28,11 +28,19 @@ class Call:
 
 @dataclass(frozen=True)
 class Completion:
-    """What a model answered, and the tokens that it read and wrote."""
+    """What a model answered, and the tokens that it read and wrote.
+
+    Attributes:
+        text: the answer, as it came.
+        tokens_in: tokens read.
+        tokens_out: tokens written.
+        cause: why it may hold no label, where the backend knows (parse.CUT, REFUSED or EMPTY).
+    """
 
     text: str
     tokens_in: int
     tokens_out: int
+    cause: str = ""
 
 
 class Failed(Exception):
@@ -46,6 +54,21 @@ class Failed(Exception):
     def __init__(self, why: str, passes: bool = True) -> None:
         super().__init__(why)
         self.passes = passes
+
+
+class Refused(Failed):
+    """A call that was refused: for what it asks, or because the server takes no call at all.
+
+    Args:
+        why: the server's words.
+        of_text: whether it is for what the call asks; None where the words do not tell.
+        mend: what is wrong where the server takes no call at all; None for no better words than `why`.
+    """
+
+    def __init__(self, why: str, of_text: bool | None, mend: UserError | None = None) -> None:
+        super().__init__(why, passes=False)
+        self.of_text = of_text
+        self.mend = mend
 
 
 class Client(Protocol):

@@ -10,7 +10,7 @@ from realign.config.params import Budget
 from realign.labelers.llm_judge.spec import JudgeSpec
 from realign.store import ids
 
-_CHARACTERS_A_TOKEN = 3  # fewer than in English prose, so that the reserve is too large rather than too small
+CHARACTERS_A_TOKEN = 3  # fewer than in English prose, so that the reserve is too large rather than too small
 _SLACK = 1 + 1e-9  # sums of prices may miss the cap by their last bits
 _REPAIRED = 2  # times its reserve that a pair can cost, each answer being repaired once
 
@@ -54,7 +54,7 @@ def reserve(spec: JudgeSpec, characters: int) -> Cost:
         spec: the judge.
         characters: of one prompt.
     """
-    return Cost(2, spec.money(characters // _CHARACTERS_A_TOKEN, spec.judge.max_tokens) * 2)
+    return Cost(2, spec.money(characters // CHARACTERS_A_TOKEN, spec.judge.max_tokens) * 2)
 
 
 def within(

@@ -14,13 +14,13 @@ class Form:
 
     Attributes:
         question: the end of the prompt.
-        read: what an answer says; raises parse.Unreadable.
+        read: what an answer says that was cut at max_tokens or not; raises parse.Unreadable.
         schema: the same as a JSON schema, for servers that hold a model to one.
         repairs: whether an unreadable answer is asked for once more.
     """
 
     question: str
-    read: Callable[[str], parse.Reply]
+    read: Callable[[str, bool], parse.Reply]
     schema: Mapping[str, Any] | None = None
     repairs: bool = True
 

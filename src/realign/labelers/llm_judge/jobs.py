@@ -7,8 +7,10 @@ import pandas as pd
 
 from realign.config.params import Budget
 from realign.labelers.llm_judge.budget import NOTHING, Cost, in_order, reserve, within
+from realign.labelers.llm_judge.parse import EMPTY, UNREADABLE
 from realign.labelers.llm_judge.spec import JudgeSpec
 from realign.store.ids import Message
+from realign.store.labels import Label
 from realign.store.ledger import Answer, Ledger, Shown
 
 ORDERS: tuple[Shown, Shown] = ("ab", "ba")
@@ -27,8 +29,8 @@ class Job:
         material: JSON of the conversation, text a and text b.
         characters: of the prompt in one order; the other order is as long.
         reserve: what is set aside before it is asked.
-        answers: those that are in the ledger and not in a label yet.
-        missing: the orders that are not answered yet; none where the ledger has the label.
+        answers: by order, those that are in the ledger and not in a label yet.
+        missing: the orders that are to be asked; none where the ledger has the label.
         known: calls, tokens_in, tokens_out and seconds so far.
     """
 
@@ -38,13 +40,18 @@ class Job:
     material: tuple[str, str, str]
     characters: int
     reserve: Cost
-    answers: tuple[Answer, ...]
+    answers: dict[Shown, Answer]
     missing: tuple[Shown, ...]
     known: dict[str, float]
 
     def chat(self, shown: Shown) -> list[Message]:
         """What the judge reads of the pair in one order."""
         return self.spec.chat(*self.material, shown)
+
+    @property
+    def answered(self) -> bool:
+        """Whether its answers can become a label."""
+        return bool(self.answers) and not self.missing
 
     @property
     def cost(self) -> Cost:
@@ -71,9 +78,8 @@ def jobs(spec: JudgeSpec, pairs: pd.DataFrame, ledger: Ledger) -> list[Job]:
     everything = []
     columns = ("prompt_id", "messages", "text_a", "text_b")
     for pair, prompt, messages, text_a, text_b in rows[list(columns)].itertuples(name=None):
-        there = tuple(answers[pair, shown] for shown in ORDERS if (pair, shown) in answers)
-        known = counts.get(pair) or {name: sum(getattr(a, name) for a in there) for name in _COUNTS}
-        missing = () if pair in counts else tuple(s for s in ORDERS if (pair, s) not in answers)
+        there = {shown: answers[pair, shown] for shown in ORDERS if (pair, shown) in answers}
+        asked = {shown for shown, answer in there.items() if not to_ask(spec, answer)}
         material = (messages, text_a, text_b)
         characters = sum(len(turn["content"]) for turn in spec.chat(*material, "ab"))
         everything.append(
@@ -84,12 +90,28 @@ def jobs(spec: JudgeSpec, pairs: pd.DataFrame, ledger: Ledger) -> list[Job]:
                 material,
                 characters,
                 reserve(spec, characters),
-                there,
-                missing,
-                known,
+                answers=there,
+                missing=() if pair in counts else tuple(shown for shown in ORDERS if shown not in asked),
+                known=counts.get(pair)
+                or {name: sum(getattr(answer, name) for answer in there.values()) for name in _COUNTS},
             )
         )
     return everything
+
+
+def to_ask(spec: JudgeSpec, answer: Answer) -> bool:
+    """Whether an order with this answer is to be asked: somebody wants another one, or it waits for its repair."""
+    return answer.label == Label.ABSTAIN and (answer.ask_again or to_repair(spec, answer))
+
+
+def to_repair(spec: JudgeSpec, answer: Answer) -> bool:
+    """Whether the judge is to give this answer again in a form that can be read."""
+    return (
+        spec.form.repairs
+        and answer.cause in (UNREADABLE, EMPTY)
+        and not answer.repair
+        and not answer.ask_again
+    )
 
 
 def paid_for(work: Sequence[Job], budget: Budget) -> list[Job]:

@@ -12,7 +12,7 @@ from realign.evaluation.judge_quality import consistency, position_bias
 from realign.labelers.base import Labeler, LabelRequest, Labels, Outlook
 from realign.labelers.llm_judge import spec as specs
 from realign.labelers.llm_judge.jobs import ORDERS, jobs, outlook
-from realign.labelers.llm_judge.run import label_with_judge
+from realign.labelers.llm_judge.run import abstentions, label_with_judge
 from realign.labelers.llm_judge.spec import judge_spec
 from realign.store import ledger_batches as batches
 from realign.store.labels import OVER_BUDGET, Label
@@ -48,6 +48,7 @@ def _account(
         "labels": {name: int((winner == name).sum()) for name in (*map(str, Label), OVER_BUDGET)},
         "consistency": agreement and agreement.as_json(),
         "position_bias": bias and bias.as_json(),
+        "abstentions": abstentions(paid),
         "repairs": int((paid["calls"] - len(ORDERS)).sum()),
         "calls": int(paid["calls"].sum()),
         "tokens_in": int(paid["tokens_in"].sum()),

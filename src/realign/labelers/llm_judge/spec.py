@@ -85,7 +85,7 @@ def judge_spec(judge: Judge, rubric: Path) -> JudgeSpec:
         TEMPLATE,
         text,
         json.dumps(sorted(judge.attributes.items())),
-        repr(float(judge.temperature)),
+        repr(judge.temperature),
         str(judge.max_tokens),
     )
     backend = find(judge.backend)

@@ -52,9 +52,10 @@ class Bar:
 class Seller:
     """Answers after a random while; some calls unreadably at first, some never, some with a refusal."""
 
-    def __init__(self, at_once, batch, repairs, failing, refusing):
+    def __init__(self, at_once, batch, repairs, failing, refusing, failing_repairs):
         self.at_once, self.batch = at_once, batch
         self.repairs, self.failing, self.refusing = repairs, failing, refusing
+        self.failing_repairs = failing_repairs
         self.asked, self.random, self.most, self.under_way = [], random.Random(5), 0, 0
         names = [f"{letter}{n:03}" for letter in "pq" for n in range(200)]
         self.of_key = {ids.digest("call", JUDGE.fingerprint, pair, shown): (pair, shown)
@@ -62,7 +63,7 @@ class Seller:
 
     async def ask(self, calls):
         assert len(calls) <= self.batch
-        orders = [self.of_key.get(call.key) for call in calls]
+        orders = [self.of_key.get(call.key) for call in calls]  # None for a repair
         self.asked += [order for order in orders if order]
         self.under_way += 1
         self.most = max(self.most, self.under_way)
@@ -70,6 +71,8 @@ class Seller:
         self.under_way -= 1
         if set(orders) & set(self.refusing):
             raise UserError("the key is wrong")
+        if self.failing_repairs and None in orders:
+            raise Failed("no answer")
         if {order[0] for order in orders if order} & set(self.failing):
             raise Failed("no answer")
         return [Completion("nonsense" if order in self.repairs else TEXT, 100, 10) for order in orders]
@@ -78,15 +81,17 @@ class Seller:
         pass
 
 
-def buy(folder, wanted, cap=None, at_once=4, batch=1, repairs=(), failing=(), refusing=()):
+def buy(
+    folder, wanted, cap=None, at_once=4, batch=1, repairs=(), failing=(), refusing=(), failing_repairs=False
+):
     """What was asked, what the ledger keeps, and the failures."""
-    seller = Seller(at_once, batch, repairs, failing, refusing)
+    seller = Seller(at_once, batch, repairs, failing, refusing, failing_repairs)
     sold_by = Backend(lambda *_: seller, lambda judge: json_form({}), lambda judge: [])
     ledger, bar = Ledger(folder / f"{ids.digest(str(random.random()))}.sqlite"), Bar()
     failures = asyncio.run(ask(replace(JUDGE, backend=sold_by), wanted, cap or budget(), ledger, Host(), bar))
     kept = ledger.answers(JUDGE.fingerprint, {job.pair_id for job in wanted})
     ledger.close()
-    assert bar.n == len(kept)
+    assert bar.n + len(failures.orders.keys() & kept.keys()) == len(kept)
     assert seller.most <= at_once
     return seller.asked, kept, failures
 
@@ -94,7 +99,7 @@ def buy(folder, wanted, cap=None, at_once=4, batch=1, repairs=(), failing=(), re
 def wanted(count, missing=("ab", "ba"), calls=0, letter="p"):
     known = {"calls": calls, "tokens_in": 0, "tokens_out": 0, "seconds": 0.0}
     return [
-        Job(JUDGE, f"{letter}{n:03}", "x", ("[]", "", ""), 0, Cost(2, 0.0), (), missing, known)
+        Job(JUDGE, f"{letter}{n:03}", "x", ("[]", "", ""), 0, Cost(2, 0.0), {}, missing, known)
         for n in range(count)
     ]
 
@@ -103,7 +108,7 @@ def wanted(count, missing=("ab", "ba"), calls=0, letter="p"):
 def test_both_orders_of_every_pair_are_bought_once(tmp_path, batch):
     asked, kept, failures = buy(tmp_path, wanted(30), batch=batch)
     assert sorted(asked) == sorted(kept) == [(f"p{n:03}", shown) for n in range(30) for shown in ("ab", "ba")]
-    assert failures == Failures()
+    assert failures.orders == {}
     failures.check(JUDGE)
 
 
@@ -176,14 +181,30 @@ def test_a_server_that_is_gone_is_not_asked_about_everything(tmp_path):
 
 def test_a_failure_that_cannot_pass_is_the_users():
     with pytest.raises(UserError, match="too long") as told:
-        Failures({("p", "ab"): Failed("context is too long", passes=False)}).check(JUDGE)
+        Failures({("p", "ab"): (Failed("context is too long", passes=False), 0)}).check(JUDGE)
     assert not isinstance(told.value, Transient)
     assert told.value.code == "judge.refused_calls"
 
 
 def test_a_refusal_of_every_call_ends_it_at_once(tmp_path):
+    asked, kept, failures = buy(tmp_path, wanted(200), refusing={("p010", "ab")})
+    assert 20 <= len(asked) < 40
+    assert len(kept) >= len(asked) - 4, "what was under way came back and is kept"
     with pytest.raises(UserError, match="the key is wrong"):
-        buy(tmp_path, wanted(200), refusing={("p000", "ab")})
+        failures.check(JUDGE)
+
+
+def test_what_is_paid_is_kept_before_a_repair_can_fail(tmp_path):
+    repairs = {(f"p{n:03}", "ab") for n in range(0, 10, 3)}
+    _, kept, failures = buy(tmp_path, wanted(10), batch=5, at_once=1, repairs=repairs, failing_repairs=True)
+    assert len(kept) == 20
+    assert (
+        {key for key, answer in kept.items() if answer.cause == "unreadable"}
+        == repairs
+        == set(failures.orders)
+    )
+    with pytest.raises(Transient, match="4 calls"):
+        failures.check(JUDGE)
 
 
 def test_the_outlook_counts_calls_exactly_and_learns_rates(tmp_path):

@@ -110,7 +110,7 @@ def test_a_judge_that_looks_at_the_order_gives_ties_and_says_so(tmp_path):
 
 
 def test_a_judge_of_nonsense_abstains_after_one_repair_and_is_not_asked_again(tmp_path):
-    with Running(tmp_path, latency=0.0, rates={"nonsense": 1.0}) as server:
+    with Running(tmp_path, latency=0.0, replies=[{"content": "The first one, I would say."}]) as server:
         asked = request(tmp_path, pairs(5), label(server.url))
         found = llm_judge(asked)
         assert found.winner.tolist() == ["abstain"] * 5
@@ -135,7 +135,7 @@ def test_answers_of_a_run_that_was_killed_become_labels_without_a_call(tmp_path)
             shown: f'{{"winner": "{word}", "confidence": 0.7}}'
             for shown, word in (("ab", "first"), ("ba", "second"))
         }
-        ledger.put_answers(answered(spec(asked.settings), pair, **texts).answers)
+        ledger.put_answers([*answered(spec(asked.settings), pair, **texts).answers.values()])
     ledger.close()
     assert llm_judge(asked).winner.tolist() == ["a", "a"]
     assert set(rows(asked)["prompt_id"]) == set(asked.pairs["prompt_id"])

@@ -52,7 +52,6 @@ def test_one_label_is_read_however_it_is_wrapped(text):
         (says("neither"), "winner"),
         (says("first", 0.3), "confidence"),
         (says("first", 85), "confidence"),
-        (says("first", None), "confidence"),
         ('{"rationale": "x"}', "winner"),
         ("[" * 100_000, "not one complete"),
         ('{"a":' * 100_000, "not one complete"),
@@ -65,16 +64,17 @@ def test_what_is_no_label_is_not_guessed(text, why):
 
 def test_a_label_without_confidence_is_a_hard_one():
     assert overall('{"winner": "second"}').p_first == 0.0
+    assert overall(says("second", None)).p_first == 0.0
 
 
 def test_scores_decide_by_their_weighted_gap():
     weights = {"helpfulness": 0.65, "verbosity": -0.4}
     text = {"first": {"helpfulness": 3, "verbosity": 4}, "second": {"helpfulness": 2, "verbosity": 1}}
-    found = scored(json.dumps(text), weights)
+    found = scored(json.dumps(text), weights=weights)
     assert found.better == "second"
     np.testing.assert_allclose(found.p_first, expit(0.65 - 1.2))
     text["second"] = text["first"]
-    assert scored(json.dumps(text), weights).better == "tie"
+    assert scored(json.dumps(text), weights=weights).better == "tie"
     for broken in (
         {"helpfulness": 5, "verbosity": 0},
         {"helpfulness": 3},
@@ -82,7 +82,7 @@ def test_scores_decide_by_their_weighted_gap():
         3,
     ):
         with pytest.raises(Unreadable):
-            scored(json.dumps(text | {"second": broken}), weights)
+            scored(json.dumps(text | {"second": broken}), weights=weights)
 
 
 def test_letters_are_read_by_their_probabilities():
@@ -158,9 +158,9 @@ def test_rows_are_sound_whatever_the_answers(judge):
 
 
 def test_a_label_is_as_old_as_its_later_answer():
-    first, second = (answered(JUDGE, "p", day, **{shown: says("first")}).answers[0]
+    first, second = (answered(JUDGE, "p", day, **{shown: says("first")}).answers[shown]
                      for shown, day in (("ab", "2026-01-02"), ("ba", "2026-01-01")))  # fmt: skip
-    both = replace(answered(JUDGE, "p"), answers=(first, second))
+    both = replace(answered(JUDGE, "p"), answers={"ab": first, "ba": second})
     assert combine([both])["given_at"].tolist() == ["2026-01-02"]
 
 
