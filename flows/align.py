@@ -8,7 +8,7 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.runtime import flow_run
 
-from flows import dvc_cli, labels, own_code, project, results
+from flows import dvc_cli, held_params, labels, own_code, project, results
 from flows.stage_task import plain_logs, run_stage
 from realign.errors import LabelsMissing, UserError
 from realign.pipeline.table import CODE, STAGES
@@ -64,10 +64,10 @@ def bring_up_to_date(folder: Path, start: str | None, until: str | None) -> dict
     labels.collect(folder, get_run_logger().info)
     shutil.rmtree(folder / "reports" / "failures", ignore_errors=True)  # of an earlier run
     stages = _chosen(start, until)
-    stale = dvc_cli.status(folder)
+    stale = _stale(folder)
     if CODE in stale:  # which stages an edit of the source makes stale is known once the imports are measured
         run_stage(folder, CODE, fresh=False)
-        stale = dvc_cli.status(folder)
+        stale = _stale(folder)
     first = min((STAGES.index(name) for name in stale if name in STAGES), default=len(STAGES))
     if first < STAGES.index(stages[0]):
         raise UserError(
@@ -75,12 +75,16 @@ def bring_up_to_date(folder: Path, start: str | None, until: str | None) -> dict
             code="run.stale_above",
         )
     done = {name: run_stage(folder, name, fresh=STAGES.index(name) < first) for name in stages}
-    left = {} if not stale else {name: why for name, why in dvc_cli.status(folder).items() if name in stages}
+    left = {} if not stale else {name: why for name, why in _stale(folder).items() if name in stages}
     if left:
         raise UserError(
             f"stages are still stale after the run, which is a bug: {left}", code="run.still_stale"
         )
     return done
+
+
+def _stale(folder: Path) -> dict[str, list[Any]]:
+    return held_params.steady(folder, lambda: dvc_cli.status(folder))
 
 
 def _chosen(start: str | None, until: str | None) -> tuple[str, ...]:

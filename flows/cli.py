@@ -46,17 +46,17 @@ def run(
     root = project.find()
     from flows import settings
 
-    settings.write(root, profile, set_ or [])
-    project.check(root)
-    from flows.align import align
+    with project.locked(root, lambda: settings.write(root, profile, set_ or [])):
+        project.check(root)
+        from flows.align import align
 
-    done = align(root=str(root), start=start, until=until)
-    ran = [name for name, what in done.items() if what == "ran"]
-    output.say(f"\nran: {', '.join(ran) or 'nothing, everything is up to date'}")
-    if "report" in done:
-        from flows import results
+        done = align(root=str(root), start=start, until=until)
+        ran = [name for name, what in done.items() if what == "ran"]
+        output.say(f"\nran: {', '.join(ran) or 'nothing, everything is up to date'}")
+        if "report" in done:
+            from flows import results
 
-        results.show(root)
+            results.show(root)
 
 
 @app.command()

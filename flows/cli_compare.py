@@ -21,18 +21,21 @@ def compare(
     interrupt.install()
     root = project.find()
     from flows import settings
+    from realign.store import artifacts
 
     listed = {"strategies": strategies, "budgets": budgets}
     assignments = [f"compare.{key}=[{names}]" for key, names in listed.items() if names]
     assignments += [f"compare.seeds={list(range(1, seeds + 1))}"] if seeds else []
-    settings.write(root, None, assignments, lambda params: project.check_comparison(root, params))
-    from flows import compare as experiment
-    from realign.store import artifacts
-    from realign.store.artifacts import ARTIFACTS
 
-    done = experiment.compare(root, jobs or _cores())
+    def write() -> None:
+        settings.write(root, None, assignments, lambda params: project.check_comparison(root, params))
+
+    with project.locked(root, write):
+        from flows import compare as experiment
+
+        done = experiment.compare(root, jobs or _cores())
     arms = [what for name, what in done.items() if name.startswith("arm")]
-    show(artifacts.read_json(root / ARTIFACTS["comparison"].path))
+    show(artifacts.read_json(root / artifacts.ARTIFACTS["comparison"].path))
     output.say(f"\narms trained: {arms.count('ran')} of {len(arms)}")
     output.say(f"page: {root / experiment.PAGE}")
 

@@ -8,7 +8,7 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_link_artifact
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import align, dvc_cli, labels, project
+from flows import align, dvc_cli, held_params, labels, project
 from flows.dvc_cli import EXPERIMENT, target
 from flows.stage_task import plain_logs, run_stage
 from realign.config.params import Arm
@@ -107,4 +107,5 @@ def _run(folder: Path, name: str, stale: set[str]) -> str:
 
 
 def _stale(folder: Path) -> set[str]:
-    return {name for name in dvc_cli.status(folder, EXPERIMENT) if name.startswith(EXPERIMENT)}
+    stale = held_params.steady(folder, lambda: dvc_cli.status(folder, EXPERIMENT))
+    return {name for name in stale if name.startswith(EXPERIMENT)}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,27 +31,33 @@ def find(start: Path | None = None) -> Path:
 
 
 @contextmanager
-def locked(root: Path) -> Iterator[None]:
-    """Hold the lock of the workspace; the lock of a dead run is released with its process.
+def locked(root: Path, write: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold the lock of the workspace, and params.yaml as it is now; the lock of a dead run ends with its process.
+
+    Args:
+        root: the project.
+        write: changes params.yaml before that, when no other run can be reading it.
 
     Raises:
         UserError: another run holds it.
     """
     from filelock import FileLock, Timeout
 
+    from flows.held_params import held
+
     path = root / ".work" / "run.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
+    lock = FileLock(path, thread_local=False, is_singleton=True)
+    command = not lock.is_locked  # else its flow, which runs inside of it
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise UserError(
             f"another run is at work in {root}. Wait for it, or stop it", code="project.locked"
         ) from None
-    try:
+    with lock, held(root, write) if command else nullcontext():
+        lock.release()  # `with` took it a second time
         yield
-    finally:
-        lock.release()
 
 
 def check(root: Path) -> Params:

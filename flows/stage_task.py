@@ -8,7 +8,7 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
-from flows import dvc_cli
+from flows import dvc_cli, held_params
 from realign import errors
 
 _KINDS: dict[str, type[errors.UserError]] = {
@@ -59,9 +59,13 @@ def run_stage(root: Path, stage: str, fresh: bool, target: str | None = None, qu
     note = root / ".work" / f"{stage}.status.json"
     note.unlink(missing_ok=True)
     say = logger.debug if quiet else logger.info
-    if dvc_cli.run(root, "repro", "--quiet", "-s", target or stage, say=say) == 0:
+
+    def repro() -> str:
+        if dvc_cli.run(root, "repro", "--quiet", "-s", target or stage, say=say):
+            raise _reason(note, stage)
         return "ran" if note.is_file() else "up to date"
-    raise _reason(note, stage)
+
+    return held_params.steady(root, repro)
 
 
 def _reason(note: Path, stage: str) -> errors.UserError:

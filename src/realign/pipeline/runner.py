@@ -40,7 +40,7 @@ def execute(name: str, root: Path, item: Item = ()) -> None:
         item: which one of a stage that is run for many.
 
     Raises:
-        UserError: something a person can mend; nothing was written.
+        UserError: something a person can mend; DVC records nothing.
     """
     started = time.monotonic()
     stage = declared.module(name)
@@ -54,6 +54,12 @@ def execute(name: str, root: Path, item: Item = ()) -> None:
     _check_tally(name, outputs)
     for key in declared.writes(name):
         _write(root, declared.artifact(key, name), getattr(outputs, key), item)
+    if declared.settings(name, params_file.load(root / params_file.PARAMS_FILE)) != settings:
+        raise UserError(
+            "params.yaml was changed while this ran, so DVC would record values that it did not use. Nothing is "
+            "recorded; the same command runs it again",
+            code="params.changed",
+        )
     work.remember(time.monotonic() - started)
 
 
