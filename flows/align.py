@@ -6,10 +6,11 @@ from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_link_artifact, create_table_artifact
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 
 from flows import dvc_cli, held_params, labels, own_code, project, results
 from flows.stage_task import plain_logs, run_stage
+from flows.waiting import wait
 from realign.errors import LabelsMissing, UserError
 from realign.pipeline.table import CODE, STAGES
 
@@ -22,7 +23,7 @@ def _name() -> str:
 
 
 @flow(name="align", flow_run_name=_name, log_prints=False, persist_result=False)
-def align(root: str = ".", start: str | None = None, until: str | None = None) -> dict[str, str]:
+def align(root: str = ".", start: str | None = None, until: str | None = None) -> Any:
     """Bring the pipeline up to date.
 
     Args:
@@ -31,10 +32,7 @@ def align(root: str = ".", start: str | None = None, until: str | None = None) -
         until: stop after this stage.
 
     Returns:
-        The outcome of each stage: 'ran' or 'up to date'.
-
-    Raises:
-        UserError: a stage failed; the message names the fix.
+        The outcome of each stage, or the state of waiting for people.
     """
     folder = Path(root).resolve()
     logger = get_run_logger()
@@ -43,7 +41,10 @@ def align(root: str = ".", start: str | None = None, until: str | None = None) -
             done = bring_up_to_date(folder, start, until)
             own_code.remember(folder)
     except LabelsMissing as missing:
-        labels.wait_for_people(missing)
+        return wait(folder, missing)
+    except UserError as error:
+        if deployment.id:  # else the command says it when it ends
+            logger.error("%s", error)
         raise
     if (until or STAGES[-1]) == STAGES[-1]:
         _publish(folder)

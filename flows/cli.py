@@ -25,6 +25,8 @@ app.command("judge-check")(cli_labels.judge_check)
 app.add_typer(cli_labels.ledger_app, name="ledger")
 app.add_typer(cli_labels.votes_app, name="votes")
 
+_EXIT_SECONDS = 30
+
 Profile = Annotated[str | None, typer.Option(help="Write the values of profiles/NAME.yaml into params.yaml.")]
 Assignments = Annotated[
     list[str] | None,
@@ -44,13 +46,15 @@ def run(
     """Run the stale stages of the pipeline under Prefect, and print the results."""
     interrupt.install()
     root = project.find()
-    from flows import settings
+    from flows import server, settings
 
     with project.locked(root, lambda: settings.write(root, profile, set_ or [])):
         project.check(root)
-        from flows.align import align
+        with server.ready():
+            from flows.align import align
+            from flows.waiting import result
 
-        done = align(root=str(root), start=start, until=until)
+            done = result(align(root=str(root), start=start, until=until, return_state=True))
         ran = [name for name, what in done.items() if what == "ran"]
         output.say(f"\nran: {', '.join(ran) or 'nothing, everything is up to date'}")
         if "report" in done:
@@ -145,17 +149,20 @@ def serve(
 def main() -> None:
     """Run the command; errors that the user can fix are printed without a traceback."""
     environment.settle(hub=True)  # each stage decides for itself whether it may use the hub
+    status: object = 1
     try:
         app()
+    except SystemExit as end:
+        status = end.code
     except UserError as error:
-        interrupt.wait_if_leaving()
         print(f"\nrealign: {error}", file=sys.stderr)
-        sys.exit(2)
+        status = 2
     except KeyboardInterrupt:
         print(interrupt.MESSAGE, file=sys.stderr)
-        sys.exit(interrupt.STATUS)
+        status = interrupt.STATUS
     finally:
-        interrupt.wait_if_leaving()
+        interrupt.end_within(_EXIT_SECONDS, status)
+    sys.exit(status)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

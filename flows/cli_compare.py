@@ -20,7 +20,7 @@ def compare(
     """
     interrupt.install()
     root = project.find()
-    from flows import settings
+    from flows import server, settings
     from realign.store import artifacts
 
     listed = {"strategies": strategies, "budgets": budgets}
@@ -30,7 +30,7 @@ def compare(
     def write() -> None:
         settings.write(root, None, assignments, lambda params: project.check_comparison(root, params))
 
-    with project.locked(root, write):
+    with project.locked(root, write), server.ready():
         from flows import compare as experiment
 
         done = experiment.compare(root, jobs or _cores())

@@ -29,7 +29,7 @@ def label(
     """Serve the page on which people vote, with a private link for each. Stop it with Ctrl-C; no vote is lost."""
     root = project.find()
     settings = project.check(root)
-    from flows import labels
+    from flows import labels, waiting
     from realign.evaluation.intervals import Resampling
     from realign.labelers.human.page.serve import serve
 
@@ -44,7 +44,7 @@ def label(
         lead,
         how,
         output.say,
-        partial(labels.resume_if_served, output.say),
+        partial(waiting.resume_if_served, root, output.say),
     )
     labels.keep(root, output.say)
 
@@ -165,12 +165,15 @@ def plan(
     interrupt.install()
     root = project.find()
     settings = project.check(root)
-    from flows import labels
-    from flows.align import align
+    from flows import labels, server
     from realign.experiments import plan as planning
     from realign.store import artifacts
 
-    align(root=str(root), until="rewards")
+    with project.locked(root), server.ready():
+        from flows.align import align
+        from flows.waiting import result
+
+        result(align(root=str(root), until="rewards", return_state=True))
     with labels.kept(root, output.say):
         costs = planning.run(root, settings, labeler, probe)
     columns = {name: "left" if name == "strategy" else "right" for name in costs["columns"]}

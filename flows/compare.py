@@ -8,9 +8,10 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_link_artifact
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import align, dvc_cli, held_params, labels, project
+from flows import align, dvc_cli, held_params, project
 from flows.dvc_cli import EXPERIMENT, target
-from flows.stage_task import plain_logs, run_stage
+from flows.stage_task import plain_logs, repro, run_stage
+from flows.waiting import result, wait
 from realign.config.params import Arm
 from realign.errors import LabelsMissing, UserError, listing
 from realign.pipeline.runner import called
@@ -36,12 +37,12 @@ def compare(root: Path, jobs: int) -> dict[str, str]:
     """
     runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=jobs)
     parallel = experiment.with_options(task_runner=runner)  # type: ignore[arg-type]  # the type of task_runner is invariant
-    done: dict[str, str] = parallel(root=str(root), jobs=jobs)
+    done: dict[str, str] = result(parallel(root=str(root), jobs=jobs, return_state=True))
     return done
 
 
 @flow(name="compare", log_prints=False, persist_result=False)
-def experiment(root: str = ".", jobs: int = 1) -> dict[str, str]:
+def experiment(root: str = ".", jobs: int = 1) -> Any:
     """The flow behind `compare`; `jobs` is the number of workers of its task runner."""
     folder = Path(root).resolve()
     try:
@@ -52,8 +53,7 @@ def experiment(root: str = ".", jobs: int = 1) -> dict[str, str]:
             shutil.copyfile((folder / EXPERIMENT).with_name("pipeline.yaml"), folder / EXPERIMENT)
             done = _bring_up_to_date(folder, settings.compare.arms(), jobs)
     except LabelsMissing as missing:
-        labels.wait_for_people(missing)
-        raise
+        return wait(folder, missing)
     except BaseException:
         dvc_cli.stop_all()
         raise
@@ -85,7 +85,7 @@ def _train(folder: Path, arms: list[Arm], stale: set[str], jobs: int) -> dict[st
     todo = {arm: target("arm", arm) for arm in arms if target("arm", arm) in stale}
     logger.info("training %d of %d arms, %d at a time", len(todo), len(arms), jobs)
     running = {
-        arm: run_stage.submit(folder, called("arm", arm), fresh=False, target=name, quiet=True)
+        arm: repro.submit(folder, called("arm", arm), fresh=False, target=name, quiet=True)
         for arm, name in todo.items()
     }
     endings = {arm: future.result(raise_on_failure=False) for arm, future in running.items()}

@@ -1,7 +1,6 @@
 """The checks of `realign doctor`, each with its fix."""
 
 import importlib.metadata
-import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows import dvc_cli, project
+from flows import dvc_cli, project, server
 from realign.errors import UserError
 
 _PACKAGES = (
@@ -25,7 +24,6 @@ _PACKAGES = (
     "pandas",
 )
 _DISK_GIB = 5
-_SERVER_SECONDS = 90
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def checks(start: Path) -> Iterator[Check]:
     yield Check(
         "disk", free > _DISK_GIB, f"{free:.0f} GiB free", f"free {_DISK_GIB} GiB: dvc gc -w, or another disk"
     )
-    yield _server()
+    yield _query("Prefect server", _server, server.MEND)
 
 
 def _packages() -> str:
@@ -89,32 +87,11 @@ def _query(what: str, query: Callable[[], str], fix: str, needed: bool = True) -
         return Check(what, not needed, str(error).splitlines()[0], fix)
 
 
-def _server() -> Check:
-    address = os.environ.get("PREFECT_API_URL")
+def _server() -> str:
+    address = server.address()
     if address:
-        probe = (
-            "from prefect.client.orchestration import get_client; "
-            "trouble = get_client(sync_client=True).api_healthcheck(); "
-            "raise SystemExit(str(trouble) if trouble else 0)"
-        )
-        fix = f"is the server at {address} up? prefect server start, or unset PREFECT_API_URL"
-    else:
-        probe = "from prefect import flow\n@flow\ndef probe(): return 1\nassert probe() == 1"
-        fix = "run make setup again: Prefect 3.8 needs fastapi<0.151 and sqlalchemy<2.1"
+        return server.check(address)
     with tempfile.TemporaryDirectory() as home:
-        fresh = {} if address else {"PREFECT_HOME": home, "PREFECT_LOGGING_LEVEL": "ERROR"}
-        line = [sys.executable, "-c", probe]
-        try:
-            done = subprocess.run(
-                line,
-                env=os.environ | fresh,
-                capture_output=True,
-                text=True,
-                timeout=_SERVER_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return Check("Prefect server", False, f"no answer in {_SERVER_SECONDS} s", fix)
-    lines = done.stderr.strip().splitlines()[-1:] or [""]
-    result = (address or "starts by itself") if done.returncode == 0 else lines[0]
-    return Check("Prefect server", done.returncode == 0, result, fix)
+        _, stop = server.start(PREFECT_HOME=home)
+        stop()
+    return "starts by itself"

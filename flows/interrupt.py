@@ -1,9 +1,4 @@
-"""Ctrl-C: the command ends soon, with one message, and leaves no process behind.
-
-The terminal interrupts the whole process group, including a temporary Prefect server. Prefect's client would then
-keep reporting to a dead server, and wait for it when the interpreter exits. So with a temporary server nothing is
-reported: the stages are stopped, and the process ends.
-"""
+"""How a command ends: at Ctrl-C its stages are stopped and Prefect is told; whatever happens, it ends soon."""
 
 import logging
 import os
@@ -12,11 +7,8 @@ import sys
 import threading
 from types import FrameType
 
-from flows import dvc_cli
-
 STATUS = 130
 MESSAGE = "\nrealign: stopped; the same command continues from the finished rows"
-_leaving = threading.Thread(target=lambda: _leave())
 
 
 def install() -> None:
@@ -24,26 +16,19 @@ def install() -> None:
     signal.signal(signal.SIGINT, _on_interrupt)
 
 
-def wait_if_leaving() -> None:
-    """Never returns while Ctrl-C is ending the process: errors during the shutdown are not worth reporting."""
-    if _leaving.ident is not None:
-        _leaving.join()
-
-
 def _on_interrupt(number: int, frame: FrameType | None) -> None:
-    if os.environ.get("PREFECT_API_URL"):
-        signal.default_int_handler(number, frame)
-    if _leaving.ident is None:
-        logging.disable()
-        _leaving.start()
+    signal.signal(number, signal.SIG_IGN)  # the first is being heeded, which takes seconds
+    logging.disable()
+    raise KeyboardInterrupt
 
 
-def _leave() -> None:
-    import psutil
+def end_within(seconds: float, status: object) -> None:
+    """End the process by then, with this status: Prefect's exit handlers wait for minutes for a server that died."""
 
-    dvc_cli.stop_all()
-    for child in psutil.Process().children():
-        child.terminate()
-    print(MESSAGE, file=sys.stderr, flush=True)
-    sys.stdout.flush()
-    os._exit(STATUS)  # exit handlers would wait for the dead server
+    def leave() -> None:
+        sys.stdout.flush()
+        os._exit(status if isinstance(status, int) else int(status is not None))
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()

@@ -1,6 +1,5 @@
 """Labels between the page, the ledger and DVC: collecting votes, versioning batches, waiting for people."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from flows import dvc_cli
-from realign.errors import LabelsMissing, UserError
+from realign.errors import UserError
 from realign.store import artifacts, database, schemas
 from realign.store import ledger_batches as batches
 from realign.store.artifacts import ARTIFACTS
@@ -18,8 +17,6 @@ from realign.store.ledger import TABLES as LEDGER
 from realign.store.ledger import Ledger
 from realign.store.ledger_rows import unsound
 from realign.store.work import WORK, Work
-
-_WAIT_SECONDS = 90 * 24 * 3600
 
 
 def work(root: Path) -> Work:
@@ -110,48 +107,6 @@ def track(root: Path, path: Path, say: Callable[[str], None]) -> None:
         )
 
 
-def wait_for_people(missing: LabelsMissing) -> None:
-    """Suspend a deployed run until it is resumed; a run from a terminal stops with the message.
-
-    A suspended run frees its worker. It is resumed by the page when the last vote is in, in the
-    Prefect UI, or by hand. It then starts over: finished stages cost about a second each.
-
-    Raises:
-        LabelsMissing: this run has no deployment, so it cannot be resumed.
-    """
-    from prefect import get_run_logger
-    from prefect.flow_runs import suspend_flow_run
-    from prefect.runtime import deployment
-
-    if not deployment.id:
-        raise missing
-    get_run_logger().warning("%s", missing)
-    suspend_flow_run(timeout=_WAIT_SECONDS)
-
-
-def resume_waiting() -> int:
-    """Resume the suspended runs; returns how many. Needs PREFECT_API_URL."""
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import (
-        FlowFilter,
-        FlowFilterName,
-        FlowRunFilter,
-        FlowRunFilterState,
-        FlowRunFilterStateName,
-    )
-
-    with get_client(sync_client=True) as client:
-        waiting = client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=["align"])),
-            flow_run_filter=FlowRunFilter(
-                state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Suspended"]))
-            ),
-        )
-        for run in waiting:
-            client.resume_flow_run(run.id)
-    return len(waiting)
-
-
 def export_votes(root: Path, path: Path, to: str) -> int:
     """Write the queue of pairs for people, with all votes so far; returns the number of pairs."""
     from realign.labelers.human import exchange
@@ -185,21 +140,6 @@ def queue(root: Path) -> pd.DataFrame:
             code="votes.no_queue",
         )
     return artifacts.read_table(path, schemas.QUEUE)
-
-
-def resume_if_served(say: Callable[[str], None]) -> None:
-    """Resume waiting runs when the last vote is in, if a Prefect server is configured."""
-    address = os.environ.get("PREFECT_API_URL")
-    if not address:
-        return
-    try:
-        resumed = resume_waiting()
-    except Exception as error:  # whatever the client of a remote server may raise: the vote is safe
-        say(
-            f"all votes are in, but {address} could not be reached ({error}); resume the run in the Prefect UI"
-        )
-    else:
-        say(f"all votes are in; {resumed} waiting run(s) resumed at {address}")
 
 
 def ledger_stats(root: Path) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -18,19 +19,35 @@ def say(line: str, wrap: bool = False) -> None:
 
 
 def show(title: str, columns: Mapping[str, str], rows: list[list[str]]) -> None:
-    """Print a table.
+    """Print a table; columns that do not fit beside the others follow below, with the left ones again.
 
     Args:
         title: its heading.
-        columns: names of the columns, each with its alignment.
+        columns: names of the columns, each with its alignment; the left ones come first and say what a row is of.
         rows: cells, in the order of the columns.
     """
-    table = Table(title=title, title_justify="left")
-    for name, side in columns.items():
-        table.add_column(name, justify="left" if side == "left" else "right", no_wrap=side == "left")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
+    names = list(columns)
+    widths = [
+        max(cell_len(text) for text in (*name.split(), *(row[at] for row in rows))) + len(" | ")
+        for at, name in enumerate(names)
+    ]
+    left = [at for at, name in enumerate(names) if columns[name] == "left"]
+    half = console.width // 2
+    free = console.width - len("|") - min(half, sum(widths[at] for at in left))
+    parts: list[list[int]] = [[]]
+    for at in range(len(left), len(names)):
+        if parts[-1] and sum(widths[other] for other in (*parts[-1], at)) > free:
+            parts.append([])
+        parts[-1].append(at)
+    for number, part in enumerate(parts):
+        table = Table(title=None if number else title, title_justify="left")
+        for at in left:
+            table.add_column(names[at], overflow="fold", no_wrap=sum(widths[k] for k in left) <= half)
+        for at in part:
+            table.add_column(names[at], justify="right", min_width=widths[at] - len(" | "))
+        for row in rows:
+            table.add_row(*(row[at] for at in (*left, *part)))
+        console.print(table)
 
 
 def cell(figure: Mapping[str, Any] | None, interval: bool = True) -> str:

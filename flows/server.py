@@ -6,13 +6,14 @@ alone until the flow has reported to it, and it ends with this process however t
 
 import atexit
 import os
+import re
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from realign.config import environment
 from realign.errors import UserError
@@ -20,7 +21,6 @@ from realign.errors import UserError
 _START_SECONDS = 180  # a busy machine
 _ANSWER_SECONDS = 20
 _STOP_SECONDS = 10
-_EXIT_SECONDS = 30
 MEND = "Is it up, and does its address end in /api? prefect server start, or unset PREFECT_API_URL"
 
 
@@ -37,19 +37,31 @@ def check(where: str) -> str:
     Raises:
         UserError: it does not.
     """
-    from prefect._internal.urls import strip_auth_from_url
+    import httpx
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-    seen = strip_auth_from_url(where)
+    seen = without_credentials(where)
     try:
-        with temporary_settings({PREFECT_API_URL: where, PREFECT_CLIENT_MAX_RETRIES: 0}):
-            with get_client(httpx_settings={"timeout": _ANSWER_SECONDS}, sync_client=True) as client:
-                client.read_flows(limit=1)
-    except Exception as error:  # whatever the client of a server may raise that is not there, or is another program
-        reason = str(error).splitlines()[0].replace(where, seen) if str(error) else type(error).__name__
-        raise UserError(f"no Prefect server answers at {seen} ({reason}). {MEND}", code="server.unreachable") from None
-    return seen
+        with (
+            temporary_settings({PREFECT_API_URL: where, PREFECT_CLIENT_MAX_RETRIES: 0}),
+            get_client(httpx_settings={"timeout": _ANSWER_SECONDS}, sync_client=True) as client,
+        ):
+            client.read_flows(limit=1)
+    except httpx.HTTPStatusError as error:
+        reason = f"HTTP status {error.response.status_code}"
+    except (
+        Exception
+    ) as error:  # whatever a client may raise of a server that is not there, or is another program
+        reason = (str(error).splitlines() or [type(error).__name__])[0].replace(where, seen)
+    else:
+        return seen
+    raise UserError(f"no Prefect server answers at {seen} ({reason}). {MEND}", code="server.unreachable")
+
+
+def without_credentials(where: str) -> str:
+    """An address as it may be shown."""
+    return re.sub(r"//[^/@]*@", "//", where)
 
 
 @contextmanager
@@ -59,13 +71,14 @@ def ready() -> Iterator[None]:
     Raises:
         UserError: none answers or none can be started; or it went away meanwhile.
     """
-    known = address()
-    where = known or start()
-    if known:
-        check(known)
+    where = address()
+    if where:
+        check(where)
     else:
         from prefect.context import refresh_global_settings_context
 
+        where, stop = start()
+        atexit.register(stop)  # after Prefect's own exit handlers, which report the last events
         os.environ["PREFECT_API_URL"] = where
         refresh_global_settings_context()
     try:
@@ -74,19 +87,18 @@ def ready() -> Iterator[None]:
         raise
     except Exception:
         try:
-            seen = check(where)
+            check(where)
         except UserError as gone:
             raise UserError(
                 f"the Prefect server went away during the run: {gone}. What was finished is kept; the same command "
                 "continues from there",
                 code="server.lost",
             ) from None
-        assert seen
         raise
 
 
-def start(environment_: Mapping[str, str] | None = None) -> str:
-    """Start a temporary server, which ends with this process; gives its address.
+def start(**settings: str) -> tuple[str, Callable[[], None]]:
+    """Start a temporary server, with these settings in its environment; gives its address, and what stops it.
 
     Raises:
         UserError: it ended while it started.
@@ -97,14 +109,13 @@ def start(environment_: Mapping[str, str] | None = None) -> str:
         where = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.server", str(listener.fileno())],
-            env={**os.environ, **(environment_ or {}), "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"},
+            env={**os.environ, **settings, "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"},
             pass_fds=[listener.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
-        atexit.register(_stop, process)
         listener.close()  # else a request to a server that ended would wait for it
         try:
             httpx.get(f"{where}/health", timeout=_START_SECONDS).raise_for_status()
@@ -117,7 +128,7 @@ def start(environment_: Mapping[str, str] | None = None) -> str:
                 "fastapi<0.151 and sqlalchemy<2.1",
                 code="server.not_started",
             ) from None
-    return where
+    return where, partial(_stop, process)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

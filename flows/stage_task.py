@@ -2,13 +2,17 @@
 
 import json
 import logging
+import re
 from pathlib import Path
+from typing import Any
 
+import httpx
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
 from flows import dvc_cli, held_params
+from flows.waiting import WAITING, result, waiting
 from realign import errors
 
 _KINDS: dict[str, type[errors.UserError]] = {
@@ -36,7 +40,7 @@ async def is_transient(task: object, task_run: TaskRun, state: State[object]) ->
     retry_delay_seconds=[10, 60, 300],
     retry_condition_fn=is_transient,
 )
-def run_stage(root: Path, stage: str, fresh: bool, target: str | None = None, quiet: bool = False) -> str:
+def repro(root: Path, stage: str, fresh: bool, target: str | None = None, quiet: bool = False) -> Any:
     """Bring one stage up to date.
 
     Args:
@@ -47,7 +51,7 @@ def run_stage(root: Path, stage: str, fresh: bool, target: str | None = None, qu
         quiet: send its output to the debug log, because several stages run in parallel.
 
     Returns:
-        'up to date' or 'ran'.
+        'up to date' or 'ran', or the state of waiting for people.
 
     Raises:
         UserError: the error that the stage reported, of the same class.
@@ -59,16 +63,34 @@ def run_stage(root: Path, stage: str, fresh: bool, target: str | None = None, qu
     note = root / ".work" / f"{stage}.status.json"
     note.unlink(missing_ok=True)
     say = logger.debug if quiet else logger.info
+    failures: list[str] = []
 
-    def repro() -> str:
-        if dvc_cli.run(root, "repro", "--quiet", "-s", target or stage, say=say):
-            raise _reason(note, stage)
+    def pass_on(line: str) -> None:
+        (failures.append if line.startswith("ERROR: ") else say)(line)
+
+    def run() -> str:
+        if dvc_cli.run(root, "repro", "--quiet", "-s", target or stage, say=pass_on):
+            raise _reason(note, stage, failures)
         return "ran" if note.is_file() else "up to date"
 
-    return held_params.steady(root, repro)
+    try:
+        return held_params.steady(root, run)
+    except errors.LabelsMissing as missing:
+        return waiting(missing)
 
 
-def _reason(note: Path, stage: str) -> errors.UserError:
+def run_stage(root: Path, stage: str, fresh: bool, target: str | None = None) -> str:
+    """Bring one stage up to date as a task of its own; see `repro`.
+
+    Raises:
+        LabelsMissing: people have to vote first.
+        UserError: the stage failed.
+    """
+    outcome: str = result(repro(root, stage, fresh, target, return_state=True))
+    return outcome
+
+
+def _reason(note: Path, stage: str, failures: list[str]) -> errors.UserError:
     try:
         report = json.loads(note.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -79,29 +101,31 @@ def _reason(note: Path, stage: str) -> errors.UserError:
     if kind == "running":
         message = "it was killed or ran out of memory; the same command continues from its finished rows"
     return errors.UserError(
-        f"{stage} failed: {message or 'DVC could not start it; see its output above'}",
+        f"{stage} failed: {message or '; '.join(failures) or 'DVC could not start it; see its output above'}",
         code="run.stage_failed",
     )
 
 
 class _PlainErrors(logging.Filter):
-    """Logs a UserError once and without a traceback; every other exception keeps its traceback.
+    """Drops what Prefect logs of a UserError, of waiting for people or of a server that has gone.
 
-    The stage's own output has shown the message by the time Prefect logs the failures of task and flow.
+    The command says it when it ends. Every other exception keeps its record and its traceback.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Drop the record with the traceback, and cut the state's message to its first line."""
-        if record.exc_info and isinstance(record.exc_info[1], errors.UserError):
+        """Whether the record is worth reading."""
+        if record.exc_info and isinstance(record.exc_info[1], (errors.UserError, httpx.TransportError)):
             return False
         text = record.getMessage()
-        if text.startswith("Finished in state Failed") and "\\n" in text:
-            record.msg, record.args = text.split("\\n", 1)[0] + " …", ()
-        return True
+        if not text.startswith("Finished in state "):
+            return True
+        ours = "|".join(kind.__name__ for kind in _KINDS.values())
+        return not (re.search(rf"exception:? ({ours})\b", text) or WAITING in text or "Running()" in text)
 
 
 def plain_logs() -> None:
-    """Put the filter on Prefect's run loggers."""
+    """Put the filter on Prefect's run loggers, and keep off the terminal why a log line did not reach a server."""
+    logging.raiseExceptions = False
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logger = logging.getLogger(name)
         if not any(isinstance(one, _PlainErrors) for one in logger.filters):

@@ -23,14 +23,10 @@ def kill_when(
         except ProcessLookupError:
             continue
     run.wait()
-    stages = [pid for pid in victims if "realign.pipeline" in _command(pid)]
     deadline = time.monotonic() + 120
-    while any("realign.pipeline" in _command(pid) for pid in stages):
-        assert time.monotonic() < deadline, "a stage outlived its run"
+    while any(name in _command(pid) for pid in victims for name in ("realign.pipeline", "flows.server")):
+        assert time.monotonic() < deadline, "a stage or the temporary server outlived its run"
         time.sleep(0.1)
-    for pid in victims:  # Prefect's own server does not end with a killed run
-        if "uvicorn" in _command(pid):
-            os.kill(pid, signal.SIGKILL)
 
 
 def interrupt_when(project: Workspace, moment: Callable[[], bool], *arguments: str) -> str:
@@ -43,7 +39,7 @@ def interrupt_when(project: Workspace, moment: Callable[[], bool], *arguments: s
     os.killpg(run.pid, signal.SIGINT)
     assert run.wait(300) == 130
     alive = [_command(pid) for pid in family]
-    assert not any("realign" in line or "uvicorn" in line for line in alive), alive
+    assert not any("realign" in line or "flows" in line for line in alive), alive
     return said.read_text(encoding="utf-8", errors="replace")
 
 

@@ -1,11 +1,14 @@
 """What a command writes never lands on what somebody else has."""
 
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from flows import output
 from realign.errors import UserError
+from realign.experiments import plan
 
 
 def test_what_can_be_written_is_let_through(tmp_path, monkeypatch):
@@ -37,3 +40,24 @@ def test_all_that_cannot_is_said_at_once(tmp_path):
     ):
         assert words in message, words
     assert data.read_text() == "precious"
+
+
+PLAN = dict.fromkeys(plan.COLUMNS, "right") | {"strategy": "left"}
+LEDGER = {"labeler": "left", "annotator": "left"} | dict.fromkeys(
+    ("labels", "tied", "both_bad", "abstained", "calls", "tokens_in", "tokens_out", "price"), "right"
+)
+
+
+@pytest.mark.parametrize("columns", [PLAN, LEDGER], ids=["plan", "ledger"])
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_table_keeps_its_headings_and_cells_whole_in_a_narrow_terminal(columns, width, monkeypatch):
+    console = Console(width=width, record=True, file=io.StringIO())
+    monkeypatch.setattr(output, "console", console)
+    cells = [f"{1234567 * at:,}" for at in range(len(columns))]
+    cells[0] = "a judge's name" if columns is PLAN else "llm_judge qwen/Qwen2.5-72B-Instruct@" + "0" * 40
+    output.show("Title", columns, [cells])
+    text = console.export_text()
+    assert max(map(len, text.splitlines())) <= width
+    words = [word for name in columns for word in name.split()]
+    assert [word for word in [*words, *cells[2:]] if word not in text] == []
+    assert (text.count("┏") == 1) == (width == 200)
