@@ -8,7 +8,7 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_link_artifact
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import align, dvc_cli, held_params, project
+from flows import align, dvc_cli, held_params, labels, project
 from flows.dvc_cli import EXPERIMENT, target
 from flows.stage_task import plain_logs, repro, run_stage
 from flows.waiting import result, wait
