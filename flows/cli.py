@@ -1,5 +1,6 @@
 """The command `realign`. Heavy libraries are imported by the command that needs them."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ import typer
 from flows import cli_compare, cli_labels, cli_replay, interrupt, output, project
 from realign.config import environment
 from realign.errors import UserError
+from realign.redact import of_environment, redact
 
 app = typer.Typer(
     name="realign",
@@ -155,7 +157,7 @@ def main() -> None:
     except SystemExit as end:
         status = end.code
     except UserError as error:
-        print(f"\nrealign: {error}", file=sys.stderr)
+        print(f"\nrealign: {redact(str(error), *of_environment(os.environ))}", file=sys.stderr)
         status = 2
     except KeyboardInterrupt:
         print(interrupt.MESSAGE, file=sys.stderr)

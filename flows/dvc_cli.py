@@ -16,6 +16,7 @@ from typing import Any
 
 from realign.config import environment
 from realign.errors import UserError
+from realign.redact import of_environment, redact
 
 PIPELINE = "dvc.yaml"
 EXPERIMENT = "compare/dvc.yaml"
@@ -42,6 +43,7 @@ def run(root: Path, *arguments: str, say: Callable[[str], None]) -> int:
         UserError: `stop_all` was called.
     """
     _refuse_if_stopped()
+    secrets = of_environment(os.environ)
     process = subprocess.Popen(
         command(*arguments),
         cwd=root,
@@ -59,7 +61,7 @@ def run(root: Path, *arguments: str, say: Callable[[str], None]) -> int:
         _refuse_if_stopped()  # stop_all may have been called meanwhile
         for line in process.stdout:  # text mode turns a progress bar's \r into lines
             if line.strip():
-                say(line.rstrip())
+                say(redact(line.rstrip(), *secrets))
         return process.wait()
     finally:
         _running.discard(process)

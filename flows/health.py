@@ -11,6 +11,7 @@ from pathlib import Path
 
 from flows import dvc_cli, project, server
 from realign.errors import UserError
+from realign.redact import without_user_info
 
 _PACKAGES = (
     "prefect",
@@ -84,13 +85,13 @@ def _query(what: str, query: Callable[[], str], fix: str, needed: bool = True) -
     try:
         return Check(what, True, query(), fix)
     except (UserError, OSError, subprocess.CalledProcessError) as error:
-        return Check(what, not needed, str(error).splitlines()[0], fix)
+        return Check(what, not needed, without_user_info(str(error).splitlines()[0]), fix)
 
 
 def _server() -> str:
     address = server.address()
     if address:
-        return server.check(address)
+        return without_user_info(server.check(address))
     with tempfile.TemporaryDirectory() as home:
         _, stop = server.start(PREFECT_HOME=home)
         stop()

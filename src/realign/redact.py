@@ -11,14 +11,16 @@ MASK = "[secret]"
 
 _RUN = 6  # characters that a text and a secret have in common before they are taken for a part of it
 _ENDS = 3  # characters of a secret before or after a mask, as in sk-ab***yz
-_LOOKS_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"(^|_)(API)?(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
+_SHORTEST = 8  # characters of a value that is taken for a secret because of its name alone
 _MASKED = re.compile(r"([\w.+/=-]*?)(?:[*•·xX]{3,}|…|\.{3,})+([\w.+/=-]*)")
 _USER_INFO = re.compile(r"(\w://)[^/?#\s]*@")
 
 
 def of_environment(environ: Mapping[str, str]) -> list[str]:
     """The values of environment variables whose names say that they are secret."""
-    return [value.strip() for name, value in environ.items() if _LOOKS_SECRET.search(name)]
+    values = (value.strip() for name, value in environ.items() if _SECRET_NAME.search(name))
+    return [value for value in values if len(value) >= _SHORTEST]
 
 
 def without_user_info(text: str) -> str:

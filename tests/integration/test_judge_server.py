@@ -170,3 +170,14 @@ def test_thirty_two_are_asked_at_once_from_the_first_to_the_last(tmp_path):
     assert counts["meetings"] == 2 * count / at_once
     assert counts["most_under_way"] == at_once
     assert found.facts["judge"]["calls"] == counts["sold"] == 2 * count
+
+
+def test_two_processes_buy_everything_once_and_keep_to_one_budget(tmp_path):
+    count = 40
+    with Running(tmp_path, latency=0.05) as server:
+        both = [start(tmp_path, server, count, concurrency=4) for _ in range(2)]
+        said = [json.loads(process.communicate()[0]) for process in both]
+        counts = server.counts()
+    assert (counts["sold"], counts["sold_twice"]) == (2 * count, 0)
+    assert said[0] == said[1]
+    assert said[0]["facts"]["judge"]["calls"] == counts["sold"], "every paid call is on the books"

@@ -1,6 +1,8 @@
 """`params.yaml` read and checked, every problem of it in one message."""
 
 import difflib
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,12 @@ from ruamel.yaml.error import YAMLError
 from realign.config.combinations import impossible
 from realign.config.params import Params
 from realign.errors import UserError, listing
+from realign.redact import without_user_info
 
 PARAMS_FILE = "params.yaml"
+_CREDENTIALS = re.compile(
+    r"\w://[^/?#\s]*@|\w://\S*[?&][\w-]*(key|token|secret|password|passwd|signature|sig|auth)=", re.IGNORECASE
+)
 
 
 def load(path: Path) -> Params:
@@ -29,7 +35,9 @@ def load(path: Path) -> Params:
             code="params.missing",
         ) from None
     except (YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid YAML: {error}", code="params.not_yaml") from None
+        raise UserError(
+            f"{path} is not valid YAML: {without_user_info(str(error))}", code="params.not_yaml"
+        ) from None
     return check(raw, path.name)
 
 
@@ -43,6 +51,8 @@ def check(raw: object, name: str = PARAMS_FILE) -> Params:
         raise UserError(
             f"{name} must hold sections (key: value), not {type(raw).__name__}", code="params.not_sections"
         )
+    if secret := list(_secrets(raw)):  # before anything of it is quoted
+        raise UserError(listing(f"{name} must hold no secrets:", secret), code="params.secret")
     try:
         params = Params.model_validate(raw)
     except ValidationError as error:
@@ -55,6 +65,23 @@ def check(raw: object, name: str = PARAMS_FILE) -> Params:
     raise UserError(
         listing(f"{name} cannot be used ({len(problems)} problem(s)):", problems), code="params.refused"
     )
+
+
+def _secrets(value: Any, where: str = "") -> Iterator[str]:
+    """Values that hold a secret, each with its mend; the values themselves are not quoted."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _secrets(part, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, list):
+        for part in value:
+            yield from _secrets(part, where)
+    elif isinstance(value, str) and _CREDENTIALS.search(value):
+        yield (
+            f"{where}: the address holds a user name, password or key, which would come into git, dvc.lock and the run "
+            "cache. Take it out; a judge's key belongs in the environment variable that label.judge.key_variable names"
+        )
+    elif where == "label.judge.key_variable" and isinstance(value, str) and not value.isidentifier():
+        yield f"{where}: must be the name of an environment variable, not the key itself"
 
 
 def _sound(raw: dict[Any, Any], broken: set[int | str]) -> Params:

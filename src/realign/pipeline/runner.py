@@ -5,6 +5,7 @@ The only code that reads and writes artifacts; `pipeline.declared` says what a s
 
 import argparse
 import dataclasses
+import os
 import shutil
 import sys
 import time
@@ -19,6 +20,7 @@ from realign.config import environment, params, params_file
 from realign.errors import UserError
 from realign.pipeline import declared
 from realign.pipeline.table import CODE, EXPERIMENT, STAGES
+from realign.redact import of_environment, redact
 from realign.store import artifacts
 from realign.store.quarantine import Tally
 from realign.store.work import WORK, Work
@@ -77,11 +79,13 @@ def main(argv: list[str] | None = None) -> int:
     try:
         execute(name, root, item)
     except UserError as error:
-        artifacts.write_json(status, {"status": error.status, "code": error.code, "message": str(error)})
-        print(f"\n{name}: {error}\n", file=sys.stderr)
+        message = redact(str(error), *of_environment(os.environ))
+        artifacts.write_json(status, {"status": error.status, "code": error.code, "message": message})
+        print(f"\n{name}: {message}\n", file=sys.stderr)
         return 2
     except Exception as error:
-        artifacts.write_json(status, {"status": "bug", "message": f"{type(error).__name__}: {error}"})
+        message = redact(f"{type(error).__name__}: {error}", *of_environment(os.environ))
+        artifacts.write_json(status, {"status": "bug", "message": message})
         traceback.print_exc()
         print(f"\n{name}: this is a bug in realign, please report the lines above.", file=sys.stderr)
         return 1

@@ -371,3 +371,30 @@ def test_arms_are_every_strategy_with_every_budget_and_seed():
         ("easy", 50, 1), ("easy", 100, 1), ("random", 50, 1), ("random", 100, 1),
     ]  # fmt: skip
     assert found.section("compare.samples") == found.compare.samples
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("label.judge.server", "http://me:topsecret@judge.example/v1"),
+        ("label.judge.server", "https://topsecret@judge.example/v1"),
+        ("label.judge.server", "https://judge.example/v1?api-key=topsecret"),
+        ("prepare.hub.name", "https://user:topsecret@hub.example/data"),
+        ("label.judge.key_variable", "sk-topsecret"),
+        ("label.judge.timeout", "http://me:topsecret@judge.example/v1"),
+    ],
+)
+def test_a_secret_in_params_is_refused_with_the_mend_and_not_shown(key, value):
+    with pytest.raises(UserError) as refusal:
+        params_file.check(edited({key: value}))
+    assert refusal.value.code == "params.secret"
+    assert key in str(refusal.value)
+    assert "environment variable" in str(refusal.value)
+    assert "topsecret" not in str(refusal.value)
+
+
+def test_broken_yaml_is_refused_without_the_secret_in_it(tmp_path):
+    (tmp_path / "params.yaml").write_text("label: {server: [http://me:topsecret@judge.example/v1\n")
+    with refused("params.not_yaml") as refusal:
+        params_file.load(tmp_path / "params.yaml")
+    assert "topsecret" not in str(refusal.value)

@@ -1,7 +1,9 @@
 """Judges as real servers are, over real HTTP: every reply ends as a label, a counted abstention or a clear refusal."""
 
+import base64
 import json
 from functools import partial
+from urllib.parse import quote
 
 import pytest
 from fake_judge_server import Running
@@ -228,3 +230,28 @@ def test_every_distinct_refusal_is_shown(fake, tmp_path):
 def test_a_temperature_of_null_is_left_out(tmp_path, fake):
     server = fake(filtered={})
     assert set(labeled(tmp_path, server, 2, temperature=None).winner) <= {"a", "b"}
+
+
+KEY = "sk-live/Ab+9=Zq77-secretKEY"
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 418, 500])
+@pytest.mark.parametrize(
+    "spell", [str, quote, lambda key: base64.b64encode(f"x:{key}".encode()).decode(), lambda key: key[:14]]
+)
+def test_a_server_that_echoes_the_key_puts_it_nowhere(fake, tmp_path, status, spell, capsys):
+    spelled = spell(KEY)
+    server = fake(replies=[{"status": status, "body": {"error": {"message": f"no: {spelled}"}}}])
+    with pytest.raises(UserError, match="no: ") as refusal:
+        labeled(tmp_path, server, 1, environ={"OPENAI_API_KEY": KEY})
+    assert spelled[-9:] not in f"{refusal.value}{capsys.readouterr()}"
+    assert not any(
+        spelled[-9:].encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+    )
+
+
+def test_an_answer_that_echoes_the_key_is_kept_without_it(fake, tmp_path):
+    server = fake(replies=[{"content": '{"rationale": "{key}", "winner": "both_bad"}'}])
+    found = labeled(tmp_path, server, 1, environ={"OPENAI_API_KEY": KEY})
+    assert found.winner.tolist() == ["both_bad"]
+    assert not any(KEY.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
