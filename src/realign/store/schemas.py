@@ -49,12 +49,25 @@ _PURPOSE = Column(
     "holdout: a random pair of a held-out prompt, to measure the model"
 )  # fmt: skip
 _STRATEGY = Column("strategy", STRING, "the strategy that picked the pair (holdout: random)")
+_SIDES = (
+    Column("response_a", STRING, "response id shown first, by a hash of the pair"),
+    Column("response_b", STRING, "response id shown second"),
+)
+_SIMILARITY = Column("similarity", FLOAT, "cosine of the two vectors, 5 decimals")
+_LOG_RATIO = Column("log_length_ratio", FLOAT, "ln(tokens of a / tokens of b)")
+_LABEL = (
+    Column("winner", STRING, "a, b, tie or both_bad"),
+    Column("p_a", FLOAT, "the labeler's probability that a is better"),
+    Column("labeler", STRING, "who labeled"),
+)
+_GOLD = Column("gold", STRING, "a, b or tie by the noise-free rule or the second annotator", nullable=True)
+_MESSAGES = Column("messages", STRING, "JSON list of {role, content}, the last one from the user")
 
 PROMPTS = Table(
     "prompts", "Conversations to be answered, deduplicated.", ("prompt_id",),
     (
         _PROMPT,
-        Column("messages", STRING, "JSON list of {role, content}, the last one from the user"),
+        _MESSAGES,
         Column("split", STRING, "train or eval, by a hash of the group"),
         Column("group", STRING, "hash of the first user turn, case and punctuation aside: "
                                 "conversations that begin alike are in the same split"),
@@ -133,10 +146,9 @@ PAIRS = Table(
         _STRATEGY,
         _PAIR,
         _PROMPT,
-        Column("response_a", STRING, "response id shown first, by a hash of the pair"),
-        Column("response_b", STRING, "response id shown second"),
-        Column("similarity", FLOAT, "cosine of the two vectors, 5 decimals"),
-        Column("log_length_ratio", FLOAT, "ln(tokens of a / tokens of b)"),
+        *_SIDES,
+        _SIMILARITY,
+        _LOG_RATIO,
         Column("predicted_gap", FLOAT, "quality of a minus that of b, as a reward head fitted to the pilot's labels "
                "predicts it; null without a pilot", nullable=True),
         Column("choice", INT, "place of this pair among all of its prompt, the strategy's first choice = 1"),
@@ -150,11 +162,8 @@ PILOT = Table(
     (
         _PAIR,
         _PROMPT,
-        Column("response_a", STRING, "response id shown first"),
-        Column("response_b", STRING, "response id shown second"),
-        Column("winner", STRING, "a, b, tie or both_bad"),
-        Column("p_a", FLOAT, "the labeler's probability that a is better"),
-        Column("labeler", STRING, "who labeled"),
+        *_SIDES,
+        *_LABEL,
     ),
 )  # fmt: skip
 
@@ -177,11 +186,8 @@ LABELS = Table(
         _STRATEGY,
         _PAIR,
         _PROMPT,
-        Column("winner", STRING, "a, b, tie or both_bad"),
-        Column("p_a", FLOAT, "the labeler's probability that a is better"),
-        Column("labeler", STRING, "who labeled"),
-        Column("gold", STRING, "a, b or tie by the noise-free rule or the second annotator",
-               nullable=True),
+        *_LABEL,
+        _GOLD,
         Column("gold_gap", FLOAT, "how much better the gold winner is, in gold's own units",
                nullable=True),
     ),
@@ -224,9 +230,8 @@ QUEUE = Table(
     (
         _PAIR,
         _PROMPT,
-        Column("messages", STRING, "JSON list of {role, content}"),
-        Column("response_a", STRING, "response id shown first"),
-        Column("response_b", STRING, "response id shown second"),
+        _MESSAGES,
+        *_SIDES,
         Column("text_a", STRING, "its text"),
         Column("text_b", STRING, "its text"),
         Column("value", FLOAT, "what a vote on it is worth: the highest is asked first"),
@@ -240,14 +245,14 @@ PREFERENCES = Table(
     (
         _PAIR,
         _PROMPT,
-        Column("messages", STRING, "JSON list of {role, content}"),
+        _MESSAGES,
         Column("chosen_id", STRING, "response id of the winner"),
         Column("rejected_id", STRING, "response id of the loser"),
         Column("chosen", STRING, "text of the winner"),
         Column("rejected", STRING, "text of the loser"),
         Column("p_chosen", FLOAT, "the labeler's probability that chosen is better"),
         Column("labeler", STRING, "who labeled"),
-        Column("similarity", FLOAT, "cosine of the two, 5 decimals"),
+        _SIMILARITY,
         Column("chosen_tokens", INT, "length of chosen"),
         Column("rejected_tokens", INT, "length of rejected"),
     ),
@@ -346,14 +351,11 @@ ARM_PICKS = Table(
         _PROMPT,
         Column("place", INT, "order in which the arm had it labeled, from 1"),
         Column("pilot", BOOL, "labeled for the pilot, before the strategy could pick"),
-        Column("response_a", STRING, "response id shown first"),
-        Column("response_b", STRING, "response id shown second"),
-        Column("winner", STRING, "a, b, tie or both_bad"),
-        Column("p_a", FLOAT, "the labeler's probability that a is better"),
-        Column("labeler", STRING, "who labeled"),
-        Column("gold", STRING, "a, b or tie by the noise-free rule or the second annotator", nullable=True),
-        Column("log_length_ratio", FLOAT, "ln(tokens of a / tokens of b)"),
-        Column("similarity", FLOAT, "cosine of the two vectors, 5 decimals"),
+        *_SIDES,
+        *_LABEL,
+        _GOLD,
+        _LOG_RATIO,
+        _SIMILARITY,
     ),
 )  # fmt: skip
 
@@ -392,10 +394,4 @@ ARM_FIGURES = Table(
         Column("high", FLOAT, "upper end", nullable=True),
         Column("spread", FLOAT, "standard deviation over seeds", nullable=True),
     ),
-)  # fmt: skip
-
-TABLES = (
-    PROMPTS, GIVEN, SCORES, RESPONSES, EMBEDDINGS, REWARDS, PILOT, PAIRS, LABELS, PREFERENCES,
-    JUDGEMENTS, MARGINS, HISTOGRAM, LENGTHS, CURVE,
-    ARM_ANSWERS, ARM_MARGINS, ARM_PICKS, HELD_OUT, BASE_ANSWERS, ARM_FIGURES, QUARANTINE,
 )  # fmt: skip

@@ -98,13 +98,15 @@ def test_multi_takes_messages_and_drops_what_it_does_not_know():
         ({"prompt": "a", "responses": ["b"]}, "wrong_type", "this is text"),
         ({"prompt": "a", "responses": [{}]}, "wrong_type", "'text' must be text, it is missing or null"),
         ({"prompt": "a", "responses": [{"text": True}]}, "wrong_type", "it is true/false"),
-        ({"prompt": "a", "responses": [{"text": "b", "score": "5"}]}, "wrong_type", "'score' must be a finite"),
+        ({"prompt": "a", "responses": [{"text": "b", "score": "five"}]}, "wrong_type", "'score' must be a finite"),
         ({"prompt": "a", "responses": [{"text": "b", "score": True}]}, "wrong_type", "it is true/false"),
         ({"prompt": "a", "responses": [{"text": "b", "score": float("nan")}]}, "wrong_type", "number nan"),
         ({"prompt": "a", "responses": [{"text": "b", "score": float("inf")}]}, "wrong_type", "number inf"),
         ({"prompt": "a", "responses": [{"text": "b", "scores": [1]}]}, "wrong_type", "this is a list"),
-        ({"prompt": "a", "responses": [{"text": "b", "scores": {"ann": None}}]}, "wrong_type", "'scores.ann'"),
-        ({"prompt": [{"role": "tool", "content": "x"}], "responses": [{"text": "a"}]}, "wrong_role", "'tool'"),
+        ({"prompt": "a", "responses": [{"text": "b", "scores": {"ann": "x"}}]}, "wrong_type", "'scores.ann'"),
+        ({"prompt": "a", "responses": [{"text": "b", "score": 1, "scores": {"score": 2}}]}, "score_conflict", "is 1"),
+        ({"prompt": [{"role": "tool", "content": "x"}], "responses": [{"text": "a"}]}, "tool_calls", "'tool'"),
+        ({"prompt": [{"role": "pilot", "content": "x"}], "responses": [{"text": "a"}]}, "wrong_role", "'pilot'"),
         ({"prompt": [{"role": "user"}], "responses": [{"text": "a"}]}, "wrong_type", "'content'"),
         ({"prompt": [{"role": "assistant", "content": "x"}], "responses": [{"text": "a"}]}, "no_user_turn", "last"),
     ],
@@ -166,7 +168,7 @@ def test_hh_words_like_a_speakers_name_inside_a_line_are_text():
         ({"chosen": "", "rejected": ""}, "no_assistant_turn", ""),
         ({"chosen": side("q"), "rejected": side("q")}, "no_assistant_turn", "Human: q"),
         ({"chosen": side("q", "a"), "rejected": side("Q", "a")}, "context_differs", "'q' against 'Q'"),
-        ({"chosen": side("q", "a", "r", "b"), "rejected": side("q", "a")}, "context_differs", "character 10"),
+        ({"chosen": side("q", "a", "r", "b"), "rejected": side("q", "a")}, "context_differs", "character 8"),
         ({"chosen": side("", "a"), "rejected": side("", "b")}, "no_user_turn", ""),
     ],
 )
@@ -176,10 +178,41 @@ def test_hh_refuses_with_a_reason(row, reason, detail):
     assert detail in words
 
 
-@pytest.mark.parametrize("context", ["", "Human: q", "hello"])
-def test_hh_without_a_human_turn_before_the_answer_is_refused(context):
+@pytest.mark.parametrize(("context", "reason"), [("", "no_user_turn"), ("hello", "leading_text")])
+def test_hh_without_a_human_turn_before_the_answer_is_refused(context, reason):
     row = {"chosen": context + "\n\nAssistant: a", "rejected": context + "\n\nAssistant: b"}
-    assert refusal(hh.read, row)[0] == "no_user_turn"
+    assert refusal(hh.read, row)[0] == reason
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda text: text.strip(),
+        lambda text: text.removeprefix("\n"),
+        lambda text: " \n" + text,
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.strip().replace("\n", "\r\n"),
+        lambda text: text + "\n\n",
+    ],
+)
+@pytest.mark.parametrize("turns", [("q",), ("q", "a\n\nb", "more?")])
+def test_hh_keeps_every_turn_however_the_transcript_begins_and_ends_its_lines(form, turns):
+    found = hh.read({"chosen": form(side(*turns, "yes")), "rejected": form(side(*turns, "no"))})
+    assert [message["content"] for message in found.messages] == list(turns)
+    assert [response.text.strip() for response in found.responses] == ["yes", "no"]
+
+
+@pytest.mark.parametrize(
+    ("context", "reason"),
+    [
+        ("You are kind.\n\nHuman: q", "leading_text"),
+        ("\n\nHuman: q\nAssistant: a\nHuman: r", "unclear_turn"),
+        ("\n\nHuman: q\n\nAssistant: a\n human : r", "unclear_turn"),
+    ],
+)
+def test_hh_text_that_no_turn_holds_is_a_reason(context, reason):
+    row = {"chosen": context + "\n\nAssistant: a", "rejected": context + "\n\nAssistant: b"}
+    assert refusal(hh.read, row)[0] == reason
 
 
 def test_hh_a_transcript_that_ends_with_the_human_puts_no_words_into_the_answer():
@@ -222,10 +255,10 @@ def test_shp_a_label_that_contradicts_the_scores_is_set_aside(a, b, label):
     ("changes", "detail"),
     [
         ({"labels": 2}, "'labels' must be 0 or 1, it is 2"),
-        ({"labels": "1"}, "'labels'"),
+        ({"labels": "A"}, "'labels'"),
         ({"labels": [1]}, "'labels'"),
         ({"score_A": None}, "'score_A'"),
-        ({"score_B": "2"}, "'score_B'"),
+        ({"score_B": "two"}, "'score_B'"),
         ({"history": 5}, "'history'"),
         ({"human_ref_A": None}, "'human_ref_A'"),
         ({"human_ref_B": ["x"]}, "'human_ref_B'"),
@@ -238,18 +271,24 @@ def test_shp_refuses_wrong_types(changes, detail):
 
 
 def test_only_scores_on_one_scale_are_joined():
-    assert {name: source.joinable for name, source in SOURCES.items()} == {
-        "builtin": True, "hh": False, "multi": True, "prompts": True, "shp": True,
-    }  # fmt: skip
+    joined = {name for name, source in SOURCES.items() if source.joinable}
+    assert joined == {"builtin", "distilabel", "helpsteer2", "multi", "prompts", "shp", "ultrafeedback"}
 
 
 def test_what_a_shape_brings_is_what_its_example_brings():
     assert {name: (s.responses, s.annotator, s.rule) for name, s in SOURCES.items()} == {
+        "argilla": (True, "ann", False),
         "builtin": (True, None, True),
+        "distilabel": (True, "rating", False),
+        "helpsteer2": (True, "helpfulness", False),
+        "helpsteer3": (True, "overall", False),
         "hh": (True, "human", False),
         "multi": (True, "score", False),
+        "openai": (True, "label", False),
         "prompts": (False, None, False),
         "shp": (True, "upvotes", False),
+        "trl": (True, "label", False),
+        "ultrafeedback": (True, "overall_score", False),
     }
 
 
@@ -264,7 +303,9 @@ def test_a_shape_that_no_file_describes_is_refused_with_those_that_there_are(cha
     with pytest.raises(UserError) as error:
         find(section("prepare", **changes))
     assert error.value.code == "prepare.unknown_shape"
-    assert str(error.value).startswith(f"{key}: there is no shape 'csv'; there are builtin, hh, multi,")
+    assert str(error.value).startswith(
+        f"{key}: there is no shape 'csv'; there are argilla, builtin, distilabel,"
+    )
 
 
 def _params(changes):

@@ -65,33 +65,15 @@ _STRAY = re.compile(r"[^\w\s.,;:!?'\"()+=-]|[.,;:!?]{2,}")
 
 
 def quality(rule: Rule, response: str) -> float:
-    """Noise-free quality of a response.
-
-    Args:
-        rule: The prompt's rule: ``task`` and the answer data that the task needs.
-        response: Any text.
-
-    Returns:
-        A number in [0, 1]; the module's docstring gives the formula.
-
-    Raises:
-        ValueError: If the rule names no known task or lacks a key of its task.
-    """
+    """The quality of a response alone; see `explain`."""
     return explain(rule, response)["quality"]
 
 
 def explain(rule: Rule, response: str) -> dict[str, float]:
     """The parts of a response's quality, each in [0, 1], and the ``quality`` they make.
 
-    Args:
-        rule: The prompt's rule: ``task`` and the answer data that the task needs.
-        response: Any text.
-
-    Returns:
-        ``correctness``, ``form``, ``manners``, ``brevity`` and ``quality``.
-
     Raises:
-        ValueError: If the rule names no known task or lacks a key of its task.
+        ValueError: the rule names no known task, or lacks a key of its task.
     """
     task = rule.get("task")
     if not isinstance(task, str) or task not in CORRECTNESS:

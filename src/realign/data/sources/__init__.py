@@ -7,18 +7,22 @@ The module holds
 - `JOINABLE`, whether two rows about one prompt become one prompt with the responses of both, which is right
   only where their scores are on one scale;
 - `read(row) -> RawRow`, which raises BadRow for a row that cannot be used.
+
+AUTO in the place of a name is the shape whose reader understands most of the first rows.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from realign import discovery
 from realign.config.params import Params, Prepare
-from realign.data.raw import RawRow
+from realign.data.raw import BadRow, RawRow
 from realign.errors import UserError, listing
 
 HUB = "hub"  # as prepare.source: rows of the shape prepare.hub.shape, from the hub
+AUTO = "auto"
+LOOKED_AT = 50  # rows from which AUTO tells the shape
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,64 @@ def find(options: Prepare) -> Source:
         return known[options.shape]
     key, more = ("prepare.hub.shape", "") if options.source == HUB else ("prepare.source", f", and {HUB}")
     raise UserError(
-        f"{key}: there is no shape {options.shape!r}; there are {', '.join(known)}{more}",
+        f"{key}: there is no shape {options.shape!r}; there are {', '.join(known)}, {AUTO}{more}",
         code="prepare.unknown_shape",
     )
+
+
+def recognized(rows: Sequence[object], name: str) -> Source:
+    """The shape that these rows have: the one whose reader understands most rows and looks at most of their keys.
+
+    A shape of which no row can be used is a shape still, so that its own reasons are shown.
+
+    Raises:
+        UserError: the rows hold no key that any shape knows.
+    """
+    fits = {name: _fit(source, rows) for name, source in sources().items()}
+    best = max(fits, key=lambda name: fits[name], default="")
+    if not best or fits[best][1] == 0:
+        keys = next((", ".join(map(repr, row)) for row in rows if isinstance(row, dict)), "no key")
+        raise UserError(
+            f"{name} has rows of no shape that is known: the first one has {keys}. Bring them into one of these "
+            f"shapes (data/README.md): {', '.join(fits)}",
+            code="prepare.shape_not_recognized",
+        )
+    return sources()[best]
+
+
+class _Noted(dict[str, object]):
+    """A row that notes which of its keys are looked at."""
+
+    def __init__(self, row: Mapping[str, object]) -> None:
+        super().__init__(row)
+        self.seen: set[str] = set()
+
+    def __getitem__(self, key: str) -> object:
+        self.seen.add(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: object = None) -> object:
+        """As a dict's; the key is noted if it is there."""
+        if key in self:
+            self.seen.add(key)
+        return super().get(key, default)
+
+
+def _fit(source: Source, rows: Iterable[object]) -> tuple[int, int, int]:
+    """How well rows fit a shape: rows understood, keys looked at, and keys of the example that they have."""
+    understood = looked_at = alike = 0
+    for row in rows:
+        if not isinstance(row, dict):
+            continue
+        noted = _Noted(row)
+        try:
+            source.read(noted)
+            understood += 1
+        except BadRow:
+            pass
+        looked_at += len(noted.seen)
+        alike -= len(source.example.keys() - row.keys())
+    return understood, looked_at, alike
 
 
 def scored(params: Params) -> bool:

@@ -24,12 +24,12 @@ def read(row: object) -> RawRow:
     fields = as_object(row)
     score_a = number_of(fields.get("score_A"), "score_A")
     score_b = number_of(fields.get("score_B"), "score_B")
-    label = fields.get("labels")
+    label = number_of(fields.get("labels"), "labels")
     if label not in (0, 1):
-        raise BadRow("wrong_type", f"'labels' must be 0 or 1, it is {label!r}")
+        raise BadRow("wrong_type", f"'labels' must be 0 or 1, it is {label:g}")
     # the paper's script drops the scores and takes the first response as the chosen one
     if score_a != score_b and (score_a > score_b) != (label == 1):
-        raise BadRow("label_contradicts_scores", f"labels {label}, scores {score_a:g} and {score_b:g}")
+        raise BadRow("label_contradicts_scores", f"labels {label:g}, scores {score_a:g} and {score_b:g}")
     return RawRow(
         [{"role": "user", "content": text_of(fields, "history")}],
         [

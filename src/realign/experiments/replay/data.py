@@ -8,6 +8,8 @@ import pandas as pd
 
 from realign.config.params import Params
 from realign.data.prepare import prepare
+from realign.data.sources import AUTO
+from realign.data.text import words
 from realign.errors import UserError
 from realign.store import schemas
 
@@ -24,6 +26,7 @@ class Scored:
         score: the annotator's score by response id, as it came.
         quality: the same in the units of `scale`, in which gaps compare.
         second: the second annotator's, NaN where there is none; None without a second annotator.
+        shape: what the file was taken for.
         annotator: who labels.
         checker: the second annotator's name; None without.
         scale: plain or logit.
@@ -34,6 +37,7 @@ class Scored:
     score: pd.Series
     quality: pd.Series
     second: pd.Series | None
+    shape: str
     annotator: str
     checker: str | None
     scale: str
@@ -46,23 +50,23 @@ class Scored:
 
 
 def read(path: Path, params: Params, annotator: str | None, second: str | None) -> Scored:
-    """Read a file of the `multi` shape, as the prepare stage does.
+    """Read a file of any shape that brings scores, as the prepare stage does with `prepare.source: auto`.
 
     Args:
-        path: JSON lines, plain or .gz.
+        path: of a format that data.lines reads.
         params: of the project; prepare's limits on characters and bad rows apply.
-        annotator: whose scores label; None for 'score', or the only one.
+        annotator: whose scores label; None for the one that the shape names first, or the only one.
         second: whose scores check the labels; None for the only other one, NOBODY for none.
 
     Raises:
         UserError: the file cannot be used, or there is no such annotator.
     """
     options = params.prepare.model_copy(
-        update={"source": "multi", "path": str(path), "max_prompts": None, "max_responses": 1_000_000}
+        update={"source": AUTO, "path": str(path), "max_prompts": None, "max_responses": 1_000_000}
     )
     tables = prepare(path, options, params.seed)
     scores = tables.scores.pivot(index="response_id", columns="annotator", values="score")
-    annotator, checker = _annotators(scores, path.name, annotator, second)
+    annotator, checker = _annotators(scores, path.name, annotator or tables.source.annotator, second)
     given = tables.given[tables.given["response_id"].isin(scores.index[scores[annotator].notna()])]
     sizes = given.groupby("prompt_id")["response_id"].transform("size")
     used = given[sizes >= 2].sort_values(["prompt_id", "response_id"]).reset_index(drop=True)
@@ -74,7 +78,7 @@ def read(path: Path, params: Params, annotator: str | None, second: str | None) 
     responses = used.assign(
         k=used.groupby("prompt_id").cumcount(),
         finish="given",
-        tokens=[max(1, len(text.split())) for text in used["text"]],
+        tokens=[max(1, len(words(text))) for text in used["text"]],
     )[schemas.RESPONSES.names]
     aside = tables.quarantine.frame().groupby("reason").size().to_dict()
     aside["no_score"] = len(tables.given) - len(given)
@@ -86,6 +90,7 @@ def read(path: Path, params: Params, annotator: str | None, second: str | None) 
         score=known[annotator],
         quality=_logit(known[annotator]) if bounded else known[annotator],
         second=None if checker is None else known[checker],
+        shape=tables.source.name,
         annotator=annotator,
         checker=checker,
         scale="logit" if bounded else "plain",
