@@ -24,7 +24,9 @@ def _at_least(low: int, help_: str) -> Any:
 
 
 def replay(
-    data: Annotated[Path, typer.Argument(help="Scored responses of the multi shape (data/README.md).")],
+    data: Annotated[
+        Path, typer.Argument(help="Scored responses or labeled pairs, of any shape in data/README.md.")
+    ],
     strategies: Annotated[str | None, typer.Option(help="Comma-separated names; all by default.")] = None,
     k: Annotated[int | None, _at_least(2, "Responses sampled for each prompt; all by default.")] = None,
     draws: Annotated[int, _at_least(1, "Draws of responses, pilots and random picks.")] = 20,
@@ -96,7 +98,7 @@ def show(result: dict[str, Any]) -> None:
     output.show(f"{data['name']}: {data['prompts']} prompts, {settings['draws']} draws", columns, rows)
     checked = f"checked by {data['second']}" if data["second"] else f"expected at {settings['criteria'][0]}"
     output.say(
-        f"labels by {data['annotator']}, {checked}; gaps on the {data['scale']} scale; vectors by "
+        f"read as {data['shape']}; labels by {data['annotator']}, {checked}; gaps on the {data['scale']} scale; vectors by "
         f"{settings['encoder']}; {100 * settings['confidence']:g} % intervals over prompts",
         wrap=True,
     )

@@ -69,6 +69,7 @@ def check(root: Path) -> Params:
     """
     from realign.config import params_file
     from realign.data import sources
+    from realign.data.prepare import detected
     from realign.labelers import registry as labelers
     from realign.selection import refuse, registry
     from realign.store.artifacts import ARTIFACTS
@@ -82,14 +83,17 @@ def check(root: Path) -> Params:
         params.pilot,
         params.rewards,
     )
-    sources.check(params)
-    labelers.refuse(params, sources.find(params.prepare))
-    objective.check(params.train)
-    if not (root / params.prepare.path).exists():
+    if not (root / params.prepare.path).is_file():  # a pipe would be waited for without end
         raise UserError(
-            f"prepare.path: {params.prepare.path} does not exist. Put the raw file in its place, or name another",
+            f"prepare.path: {params.prepare.path} does not exist, or is no file. Put the raw file in its place, or name "
+            "another",
             code="project.no_raw_file",
         )
+    prepare = detected(root / params.prepare.path, params.prepare)
+    read_as = params.model_copy(update={"prepare": prepare})
+    sources.check(read_as)
+    labelers.refuse(read_as, sources.find(prepare))
+    objective.check(params.train)
     rewards = params.rewards
     if rewards.reward == "adapter" and not (root / rewards.adapter).exists():
         raise UserError(

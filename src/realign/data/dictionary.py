@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from realign.data.raw import REASONS
 from realign.data.sources import Source, sources
 from realign.store.artifacts import ARTIFACTS
 from realign.store.schemas import LEDGER, Table
@@ -12,7 +13,7 @@ README = Path("data/README.md")
 
 def updated(text: str) -> str:
     """The README with its generated parts written anew; they stand between comments that name them."""
-    for part, content in (("shapes", _shapes()), ("tables", _tables())):
+    for part, content in (("shapes", _shapes()), ("reasons", _reasons()), ("tables", _tables())):
         begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
         head, _, rest = text.partition(begin)
         text = f"{head}{begin}\n{content}\n{end}{rest.partition(end)[2]}"
@@ -33,6 +34,12 @@ def _shape(source: Source) -> str:
     second = "joins the first" if source.joinable else "is set aside"
     facts = f"Comes with: {', '.join(brings) or 'nothing else'}. A second row about the same prompt {second}."
     return f"### `{source.name}`\n\n{source.about}\n\n```json\n{{{example}}}\n```\n\n{facts}"
+
+
+def _reasons() -> str:
+    return "\n".join(
+        ["| reason | why |", "| --- | --- |", *(f"| {code} | {why} |" for code, why in REASONS.items())]
+    )
 
 
 def _tables() -> str:

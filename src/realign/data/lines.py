@@ -27,7 +27,7 @@ Raw = tuple[Place, object | BadRow]
 
 LARGEST_ROW = 32 << 20  # bytes; so that no row, however it is compressed, fills the memory
 MOST_UNPACKED = 200  # times the size of a gzip file; text shrinks to a tenth, rarely to a hundredth
-_SMALL = 256 << 20  # bytes that any gzip file may unpack to
+_SMALL = 64 << 20  # bytes that any gzip file may unpack to
 _GZIP = b"\x1f\x8b\x08"
 _PARQUET = b"PAR1"
 _FOREIGN = {

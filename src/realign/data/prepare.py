@@ -1,6 +1,5 @@
 """Raw data as tables: rows understood, deduplicated, given content ids, split by hash, the rest set aside."""
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from realign.config.params import Prepare
 from realign.data import lines
 from realign.data.raw import REASONS, BadRow, RawResponse, RawRow
 from realign.data.sources import AUTO, HUB, LOOKED_AT, Source, find, recognized
+from realign.data.text import words
 from realign.errors import UserError, listing
 from realign.store import ids, schemas
 from realign.store.quarantine import Quarantine, Tally
@@ -97,8 +97,7 @@ def detected(path: Path, options: Prepare) -> Prepare:
 
 def normalized(text: str) -> str:
     """Text without case, punctuation and repeated blanks: two that are equal here are near-copies."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(re.findall(r"\w+", folded)) or folded.strip()
+    return " ".join(words(text)) or unicodedata.normalize("NFKC", text).casefold().strip()
 
 
 def _of_shape(path: Path, options: Prepare) -> tuple[Source, Iterator[lines.Raw]]:

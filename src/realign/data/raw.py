@@ -122,10 +122,11 @@ def turns_of(value: object, key: str) -> list[Message]:
     Raises:
         BadRow: it is something else, holds other things than text, or calls tools.
     """
-    turns = json.loads(value) if isinstance(value, str) and _is_chat(value) else value
-    if not isinstance(turns, list) or not turns:
+    given = _parsed(value) if _is_chat(value) else value
+    turns = [turn for turn in given if turn is not None] if isinstance(given, list) else []
+    if not turns:
         raise BadRow("wrong_type", f"{key!r} must be text or a list of messages")
-    return [_message(as_object(turn)) for turn in turns if turn is not None]
+    return [_message(as_object(turn)) for turn in turns]
 
 
 def completion_of(value: object, key: str) -> str:

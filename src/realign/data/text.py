@@ -1,7 +1,15 @@
-"""Text of data and models, made safe to show to a person."""
+"""Text of data and models: its words in any script, and made safe to show to a person."""
 
 import re
 import unicodedata
+
+import regex
+
+# Scripts that are written without blanks between words: there a character, with its marks, stands for a word.
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_CHARACTER = rf"[{_UNSPACED}]\p{{M}}*"
+_WORD = regex.compile(rf"{_CHARACTER}|[\w--[{_UNSPACED}]]+", regex.V1)
+_SEGMENT = regex.compile(rf"{_CHARACTER}|[^\s{_UNSPACED}]+")
 
 _EXCERPT = 1200
 
@@ -11,6 +19,18 @@ REFUSAL = re.compile(
     r"|unfortunately,? i\b)",
     re.IGNORECASE,
 )
+
+
+def words(text: str) -> list[str]:
+    """The words of a text without case, width and punctuation; where a script has no blanks, its characters."""
+    found: list[str] = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    return found
+
+
+def segments(text: str) -> list[str]:
+    """What blanks separate, without case and width; where a script has no blanks, its characters."""
+    found: list[str] = _SEGMENT.findall(unicodedata.normalize("NFKC", text).casefold())
+    return found
 
 
 class _Marks(dict[int, str]):

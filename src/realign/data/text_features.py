@@ -6,22 +6,20 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from realign.data.text import REFUSAL
+from realign.data.text import REFUSAL, words
 
-_SENTENCE = re.compile(r"[.!?](?=\s|$)")
-_ITEM = re.compile(r"^[ \t]*(?:[-*•]|\d+[.)])\s+", re.MULTILINE)
+_SENTENCE = re.compile(r"[.!?؟।](?=\s|$)|[。！？｡]")
+_ITEM = re.compile(r"^[ \t　]*(?:(?:[-*•]|\d+[.)])\s+|[・●]|\d+[．、）])", re.MULTILINE)
 _HEDGE = re.compile(
     r"\b(?:perhaps|maybe|might|could be|possibly|probably|likely|seems?|appears?|i think|i believe|i guess|"
     r"not sure|in my opinion|it depends)\b",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"\w+")
-_ENDS = tuple(".!?`\"'”)")
+_ENDS = tuple(".!?`\"'”)。！？｡」』）؟।")
 
 
-def words(text: str) -> list[str]:
-    """The words of a text, in lower case."""
-    return _WORD.findall(text.lower())
+def _count(marks: str) -> Callable[[str], float]:
+    return lambda text: sum(map(text.count, marks))
 
 
 def _per_word(text: str, count: Callable[[list[str]], int]) -> float:
@@ -42,9 +40,9 @@ TEXT_FEATURES: Mapping[str, Callable[[str], float]] = {
     "sentences": lambda text: len(_SENTENCE.findall(text)),
     "paragraphs": lambda text: text.count("\n\n"),
     "list items": lambda text: len(_ITEM.findall(text)),
-    "commas": lambda text: text.count(","),
-    "colons": lambda text: text.count(":"),
-    "exclamation marks": lambda text: text.count("!"),
+    "commas": _count(",，、،"),
+    "colons": _count(":："),
+    "exclamation marks": _count("!！"),
     "digits": lambda text: sum(map(str.isdigit, text)),
     "ends a sentence": lambda text: float(text.rstrip().endswith(_ENDS)),
     "opens as a refusal": lambda text: float(bool(REFUSAL.match(text))),

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from realign.data.text_features import TEXT_FEATURES, words
+from realign.data.text import words
+from realign.data.text_features import TEXT_FEATURES
 from realign.evaluation.figures import as_json
 from realign.evaluation.intervals import Resampling, mean
 from realign.store import ids

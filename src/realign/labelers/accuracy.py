@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from realign.data.text import segments
 from realign.errors import UserError
 from realign.evaluation.judge_quality import figures
 from realign.labelers.base import LabelRequest, Labels
@@ -34,7 +35,7 @@ def measure(request: LabelRequest, known: pd.DataFrame) -> tuple[Labels, dict[st
             code="label.only_own_pairs",
         )
     labels = labeler.label(replace(request, pairs=known.assign(rule=None)))
-    words = [np.array([len(text.split()) for text in known[side]]) for side in ("text_a", "text_b")]
+    words = [np.array([len(segments(text)) for text in known[side]]) for side in ("text_a", "text_b")]
     orders = (None, None) if labels.orders is None else (labels.orders[:, 0], labels.orders[:, 1])
     return labels, figures(
         winner=labels.winner,

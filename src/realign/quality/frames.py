@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from realign.data.text import REFUSAL
+from realign.data.text import REFUSAL, segments
 
 
 def responses(frame: pd.DataFrame) -> pd.DataFrame:
@@ -63,15 +63,14 @@ def preferences(frame: pd.DataFrame, validated: pd.DataFrame, prompts: pd.DataFr
 
 
 def overlap(one: str, other: str) -> float:
-    """Jaccard similarity of the sets of word bigrams of two texts."""
+    """Jaccard similarity of the sets of word bigrams of two texts; of characters where a script has no blanks."""
     left, right = _bigrams(one), _bigrams(other)
     union = len(left | right)
     return len(left & right) / union if union else 1.0
 
 
 def _bigrams(text: str) -> set[tuple[str, str]]:
-    words = ["", *text.casefold().split(), ""]
-    return set(itertools.pairwise(words))
+    return set(itertools.pairwise(["", *segments(text), ""]))
 
 
 def _in_both_splits(prompts: pd.DataFrame) -> set[str]:

@@ -8,7 +8,7 @@ The module holds
   only where their scores are on one scale;
 - `read(row) -> RawRow`, which raises BadRow for a row that cannot be used.
 
-AUTO in the place of a name is the shape whose reader understands most of the first rows.
+AUTO in the place of a name is the shape that the first rows have (`recognized`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -81,16 +81,16 @@ def find(options: Prepare) -> Source:
 
 
 def recognized(rows: Sequence[object], name: str) -> Source:
-    """The shape that these rows have: the one whose reader understands most rows and looks at most of their keys.
+    """The shape that these rows have: the one whose reader looks at most of their keys, and then understands most rows.
 
-    A shape of which no row can be used is a shape still, so that its own reasons are shown.
+    Keys come first, so that pairs that cannot be used are refused as pairs, and not read as prompts alone.
 
     Raises:
         UserError: the rows hold no key that any shape knows.
     """
     fits = {name: _fit(source, rows) for name, source in sources().items()}
     best = max(fits, key=lambda name: fits[name], default="")
-    if not best or fits[best][1] == 0:
+    if not best or fits[best][0] == 0:
         keys = next((", ".join(map(repr, row)) for row in rows if isinstance(row, dict)), "no key")
         raise UserError(
             f"{name} has rows of no shape that is known: the first one has {keys}. Bring them into one of these "
@@ -119,7 +119,7 @@ class _Noted(dict[str, object]):
 
 
 def _fit(source: Source, rows: Iterable[object]) -> tuple[int, int, int]:
-    """How well rows fit a shape: rows understood, keys looked at, and keys of the example that they have."""
+    """How well rows fit a shape: keys looked at, rows understood, and (negative) keys of the example that they lack."""
     understood = looked_at = alike = 0
     for row in rows:
         if not isinstance(row, dict):
@@ -132,7 +132,7 @@ def _fit(source: Source, rows: Iterable[object]) -> tuple[int, int, int]:
             pass
         looked_at += len(noted.seen)
         alike -= len(source.example.keys() - row.keys())
-    return understood, looked_at, alike
+    return looked_at, understood, alike
 
 
 def scored(params: Params) -> bool:

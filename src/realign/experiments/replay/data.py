@@ -8,8 +8,8 @@ import pandas as pd
 
 from realign.config.params import Params
 from realign.data.prepare import prepare
-from realign.data.sources import AUTO
-from realign.data.text import words
+from realign.data.sources import AUTO, Source
+from realign.data.text import segments
 from realign.errors import UserError
 from realign.store import schemas
 
@@ -22,7 +22,8 @@ class Scored:
     """Prompts with at least two scored responses.
 
     Attributes:
-        responses: rows of the responses table; tokens counts words, which needs no tokenizer.
+        responses: rows of the responses table; tokens counts words (characters in scripts without blanks), which
+            needs no tokenizer.
         score: the annotator's score by response id, as it came.
         quality: the same in the units of `scale`, in which gaps compare.
         second: the second annotator's, NaN where there is none; None without a second annotator.
@@ -66,7 +67,7 @@ def read(path: Path, params: Params, annotator: str | None, second: str | None) 
     )
     tables = prepare(path, options, params.seed)
     scores = tables.scores.pivot(index="response_id", columns="annotator", values="score")
-    annotator, checker = _annotators(scores, path.name, annotator or tables.source.annotator, second)
+    annotator, checker = _annotators(scores, path.name, annotator, second, tables.source)
     given = tables.given[tables.given["response_id"].isin(scores.index[scores[annotator].notna()])]
     sizes = given.groupby("prompt_id")["response_id"].transform("size")
     used = given[sizes >= 2].sort_values(["prompt_id", "response_id"]).reset_index(drop=True)
@@ -78,7 +79,7 @@ def read(path: Path, params: Params, annotator: str | None, second: str | None) 
     responses = used.assign(
         k=used.groupby("prompt_id").cumcount(),
         finish="given",
-        tokens=[max(1, len(words(text))) for text in used["text"]],
+        tokens=[max(1, len(segments(text))) for text in used["text"]],
     )[schemas.RESPONSES.names]
     aside = tables.quarantine.frame().groupby("reason").size().to_dict()
     aside["no_score"] = len(tables.given) - len(given)
@@ -99,7 +100,7 @@ def read(path: Path, params: Params, annotator: str | None, second: str | None) 
 
 
 def _annotators(
-    scores: pd.DataFrame, name: str, annotator: str | None, second: str | None
+    scores: pd.DataFrame, name: str, annotator: str | None, second: str | None, source: Source
 ) -> tuple[str, str | None]:
     there = sorted(scores.columns)
     if not there:
@@ -108,7 +109,7 @@ def _annotators(
             code="replay.no_scores",
         )
     if annotator is None:
-        annotator = "score" if "score" in there else there[0] if len(there) == 1 else None
+        annotator = source.annotator if source.annotator in there else there[0] if len(there) == 1 else None
     if annotator is None:
         raise UserError(
             f"{name}: several annotators scored it ({', '.join(there)}). Name one: --annotator",

@@ -28,7 +28,7 @@ class Request:
     """What is to be replayed; None leaves a choice to the data or to params.yaml.
 
     Attributes:
-        data: file of the `multi` shape.
+        data: file of any shape that brings scores.
         strategies: names; None for all that can run.
         k: responses sampled a prompt; None for all.
         draws: how often.
@@ -103,6 +103,7 @@ def run(root: Path, params: Params, request: Request) -> dict[str, Any]:
     return {
         "data": {
             "name": request.data.name,
+            "shape": data.shape,
             "annotator": data.annotator,
             "second": data.checker,
             "scale": data.scale,
