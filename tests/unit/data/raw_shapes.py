@@ -87,8 +87,9 @@ def openai(number):
     """Content parts, a developer's message, no tool call."""
     good, bad = _texts(number)
     parts = [{"type": "text", "text": _question(number)}, {"type": "text", "text": "It drips."}]
+    rule = {"role": "developer", "content": [{"type": "text", "text": "Be brief."}]}
     return {
-        "input": {"messages": [{"role": "developer", "content": [{"type": "text", "text": "Be brief."}]}, {"role": "user", "content": parts}],
+        "input": {"messages": [rule, {"role": "user", "content": parts}],
                   "tools": [], "parallel_tool_calls": True},
         "preferred_output": [{"role": "assistant", "content": good, "tool_calls": None}],
         "non_preferred_output": [{"role": "assistant", "content": bad}],
@@ -100,7 +101,7 @@ def ultrafeedback(number):
 
     def completion(text, overall, rating):
         return {"model": "m", "response": text, "overall_score": overall, "fine-grained_score": 3.0,
-                "annotations": {"helpfulness": {"Rating": rating, "Rationale": "r"}, "honesty": {"Rating": "N/A"}}}  # fmt: skip
+                "annotations": {"helpfulness": {"Rating": rating}, "honesty": {"Rating": "N/A"}}}  # fmt: skip
 
     good, bad = _texts(number)
     return {"source": "evol", "instruction": _question(number), "models": ["m", "m"],

@@ -8,7 +8,7 @@ import pandas as pd
 
 from realign.config.params import Params
 from realign.data.prepare import prepare
-from realign.data.sources import AUTO, Source
+from realign.data.sources import AUTO
 from realign.data.text import segments
 from realign.errors import UserError
 from realign.store import schemas
@@ -67,7 +67,7 @@ def read(path: Path, params: Params, annotator: str | None, second: str | None) 
     )
     tables = prepare(path, options, params.seed)
     scores = tables.scores.pivot(index="response_id", columns="annotator", values="score")
-    annotator, checker = _annotators(scores, path.name, annotator, second, tables.source)
+    annotator, checker = _annotators(scores, path.name, annotator, second, tables.source.annotator)
     given = tables.given[tables.given["response_id"].isin(scores.index[scores[annotator].notna()])]
     sizes = given.groupby("prompt_id")["response_id"].transform("size")
     used = given[sizes >= 2].sort_values(["prompt_id", "response_id"]).reset_index(drop=True)
@@ -100,7 +100,7 @@ def read(path: Path, params: Params, annotator: str | None, second: str | None) 
 
 
 def _annotators(
-    scores: pd.DataFrame, name: str, annotator: str | None, second: str | None, source: Source
+    scores: pd.DataFrame, name: str, annotator: str | None, second: str | None, usual: str | None
 ) -> tuple[str, str | None]:
     there = sorted(scores.columns)
     if not there:
@@ -109,7 +109,7 @@ def _annotators(
             code="replay.no_scores",
         )
     if annotator is None:
-        annotator = source.annotator if source.annotator in there else there[0] if len(there) == 1 else None
+        annotator = usual if usual in there else there[0] if len(there) == 1 else None
     if annotator is None:
         raise UserError(
             f"{name}: several annotators scored it ({', '.join(there)}). Name one: --annotator",

@@ -104,7 +104,7 @@ def test_one_annotator_under_two_names_is_no_second_opinion():
     scores = pd.DataFrame(
         {"score": one, "gpt": one, "human": one + np.array([0.1, -0.1, 0.0])}, index=list("abc")
     )
-    assert reading._annotators(scores, "f", None, None) == ("score", "human")
+    assert reading._annotators(scores, "f", None, None, "score") == ("score", "human")
 
 
 def test_scores_between_0_and_1_compare_in_logits_and_tie_as_they_came(tmp_path):
