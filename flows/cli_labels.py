@@ -69,7 +69,9 @@ def votes_import(
     from flows import labels
 
     count = labels.import_votes(project.find(), path, output.say)
-    output.say(f"{count} new or changed votes; commit data/labels/people, then: realign run")
+    output.say(
+        f"{count} new or changed votes" + ("; commit data/labels/people, then: realign run" if count else "")
+    )
 
 
 @ledger_app.command("stats")

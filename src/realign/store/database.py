@@ -8,7 +8,7 @@ import secrets
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from realign.errors import UserError, listing
 DIGEST = "digest TEXT NOT NULL"
 """The last column of a table whose rows are checked; `Database.insert` fills it."""
 _CHUNK = 500  # SQLite allows 999 variables in one statement on old builds
+_KINDS: dict[str, Callable[[Any], Any]] = {"TEXT": str, "INTEGER": int, "REAL": float}
 _HEAD = b"SQLite format 3\0"
 _OUTSIDE = ("BUSY", "LOCKED", "FULL", "READONLY", "CANTOPEN", "IOERR", "PERM")
 
@@ -83,9 +84,12 @@ class Database:
 
     def insert(self, how: str, table: str, rows: Iterable[Sequence[Any]]) -> None:
         """Insert whole rows with their digests, within a transaction; `how` as in INSERT OR IGNORE."""
-        for row in rows:
-            marks = ", ".join("?" * (len(row) + 1))
-            self._db.execute(f"{how} INTO {table} VALUES ({marks})", (*row, _digest(row)))
+        columns = self._db.execute(f"PRAGMA table_info({table})").fetchall()
+        kinds = [_KINDS[kind] for _, _, kind, *_ in columns[:-1]]
+        marks = ", ".join("?" * len(columns))
+        for row in rows:  # as SQLite will give it back, whatever type of number it came as
+            plain = tuple(None if part is None else kind(part) for kind, part in zip(kinds, row, strict=True))
+            self._db.execute(f"{how} INTO {table} VALUES ({marks})", (*plain, _digest(plain)))
 
     def close(self) -> None:
         """Close the file."""
@@ -109,21 +113,16 @@ class Database:
 
     def _check(self, tables: Sequence[str]) -> None:
         """Pages, indexes, tables, and every row that carries a digest."""
-        self._db.text_factory = bytes  # a flipped byte may be no UTF-8
-        problems = [
-            line.decode(errors="replace") for (line,) in self._db.execute("PRAGMA integrity_check(5)")
-        ]
-        problems = [line for line in problems if line != "ok"]
-        if {line for (line,) in self._db.execute("SELECT sql FROM sqlite_master WHERE sql > ''")} != {
-            line.encode() for line in tables
-        }:
+        problems = [line for (line,) in self._db.execute("PRAGMA integrity_check(5)") if line != "ok"]
+        if {line for (line,) in self._db.execute("SELECT sql FROM sqlite_master WHERE sql > ''")} != set(
+            tables
+        ):
             problems.append("its tables are not those of this version of realign")
         for table in _names(tables) if not problems else ():
             rows = self._db.execute(f"SELECT * FROM {table}")
             changed = sum(not _sound(row, rows.description) for row in rows)
             if changed:
                 problems.append(f"{changed} row(s) of {table} are not what was written")
-        self._db.text_factory = str
         if problems:
             self._refuse(problems)
 
@@ -165,17 +164,18 @@ def salvage(path: Path, tables: Sequence[str]) -> int:
         if (part := path.with_name(path.name + ending)).exists():
             shutil.copyfile(part, copy.with_name(copy.name + ending))
     damaged, made = _connect(copy), _connect(fresh)
-    damaged.text_factory = bytes
+    damaged.text_factory = lambda text: text.decode(
+        errors="replace"
+    )  # what was not written like this is left out
     for line in tables:
         made.execute(line)
     count = 0
     for table in _names(tables):
         kept = dict(_readable(damaged, table))
         for _, row in sorted(kept.items()):
-            with contextlib.suppress(UnicodeDecodeError, sqlite3.IntegrityError):
-                whole = [part.decode() if isinstance(part, bytes) else part for part in row]
-                marks = ", ".join("?" * len(whole))
-                count += made.execute(f"INSERT INTO {table} VALUES ({marks})", whole).rowcount
+            with contextlib.suppress(sqlite3.IntegrityError):
+                marks = ", ".join("?" * len(row))
+                count += made.execute(f"INSERT INTO {table} VALUES ({marks})", row).rowcount
     damaged.close()
     made.close()
     path.with_name(f"{path.name}-wal").unlink(missing_ok=True)  # it belongs to the damaged file
@@ -189,7 +189,7 @@ def _readable(damaged: sqlite3.Connection, table: str) -> Iterator[tuple[int, tu
         with contextlib.suppress(sqlite3.Error):
             damaged.execute("PRAGMA writable_schema = ON")  # a file that is too short is read all the same
             rows = damaged.execute(f"SELECT rowid, * FROM {table} ORDER BY rowid {order}")
-            yield from ((number, tuple(row)) for number, *row in rows if _sound(row, rows.description))
+            yield from ((row[0], row[1:]) for row in rows if _sound(row[1:], rows.description))
 
 
 def _names(tables: Sequence[str]) -> list[str]:
@@ -198,7 +198,7 @@ def _names(tables: Sequence[str]) -> list[str]:
 
 def _sound(row: Sequence[Any], columns: Sequence[tuple[Any, ...]]) -> bool:
     """Whether a row is what was written, as far as its table carries digests."""
-    return columns[-1][0] != "digest" or bool(_digest(row[:-1]).encode() == row[-1])
+    return columns[-1][0] != "digest" or bool(_digest(row[:-1]) == row[-1])
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -206,9 +206,4 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _digest(row: Sequence[Any]) -> str:
-    """The same for a row that is written and for one that is read, whatever type of number SQLite makes of it."""
-    plain = [
-        v.encode() if isinstance(v, str) else v if v is None or isinstance(v, bytes) else float(v)
-        for v in row
-    ]
-    return hashlib.sha256(repr(plain).encode()).hexdigest()[:20]
+    return hashlib.sha256(repr(row).encode()).hexdigest()[:20]

@@ -177,7 +177,8 @@ class Ledger:
             known = _frame(self._db.among(query, "label_id", labels["label_id"]))
             parts = [part for part in (known, labels[LEDGER.names]) if len(part)]
             kept = standing(pd.concat(parts)) if parts else known
-            new = kept[kept.merge(known, how="left", indicator=True)["_merge"] == "left_only"]
+            same = pd.concat([known, kept], ignore_index=True).duplicated().to_numpy()[len(known) :]
+            new = kept[~same]
             rows = new.astype(object).where(new.notna(), None)
             self._db.insert("INSERT OR REPLACE", "labels", rows.itertuples(index=False, name=None))
         return len(kept) - len(known)

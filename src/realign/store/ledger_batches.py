@@ -69,11 +69,9 @@ def everything(folder: Path) -> pd.DataFrame:
     """
     frames, problems = _load(folder)
     if problems:
+        mend = f"Restore them with dvc checkout --force --recursive {folder}, or remove them"
         raise UserError(
-            listing(
-                f"{folder}: batches cannot be used. Restore them with dvc checkout --force, or remove them:",
-                problems,
-            ),
+            listing(f"{folder}: batches cannot be used. {mend}:", problems),
             code="ledger.unreadable_batch",
         )
     return typed(pd.concat(frames, ignore_index=True)) if frames else typed(empty())

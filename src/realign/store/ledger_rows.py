@@ -38,7 +38,7 @@ def standing(labels: pd.DataFrame) -> pd.DataFrame:
     person may change their mind: their highest revision holds, whatever their clock said. Between equals the content
     decides.
     """
-    labels = typed(labels)
+    labels = typed(labels).drop_duplicates(ignore_index=True)
     twice = labels[labels.duplicated("label_id", keep=False)]
     if twice.empty:
         return labels
