@@ -8,6 +8,11 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 1
 export DVC_NO_ANALYTICS := 1
 
+# What `make demo` ends with, as it must be typed: a venv that was not activated is not on PATH.
+NEXT := '  $(BIN)/realign status                          \# what is stale, and why' \
+        '  $(BIN)/realign plan                            \# what labels would cost, strategy by strategy' \
+        '  $(BIN)/realign run --set strategy=centroid     \# train on the pairs that another strategy picks'
+
 .PHONY: help setup demo repro report test test-unit lint type clean
 
 help:  ## list the commands
@@ -23,6 +28,7 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)  ## run the whole pipeline on the embedded default, ending with a table and the report
 	$(BIN)/realign run --profile demo
+	@printf '%s\n' '' 'next:' $(NEXT)
 
 repro: $(READY)  ## bring everything up to date with DVC alone, no Prefect
 	$(BIN)/dvc repro

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows import cli_compare, cli_labels, cli_replay, interrupt, output, project
+from flows import cli_compare, cli_labels, cli_plan, cli_replay, interrupt, output, project
 from realign.config import environment
 from realign.errors import UserError
 from realign.redact import of_environment, redact
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.command("plan")(cli_labels.plan)
+app.command("plan")(cli_plan.plan)
 app.command("compare")(cli_compare.compare)
 app.command("replay")(cli_replay.replay)
 app.command("label")(cli_labels.label)
@@ -75,6 +75,9 @@ def status() -> None:
     for name in own_code.new(root):
         output.say(f"{name}: new since the last run; commands that load strategies execute it")
     project.check(root)
+    if stages.nothing_yet(root):
+        output.say(stages.NOTHING)
+        return
     stale = dvc_cli.status(root)
     for line in stages.lines(stale, root):
         output.say(line)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows import interrupt, output, project
+from flows import output, project
 from realign.errors import UserError, listing
 
 ledger_app = typer.Typer(help="The labels ever paid for: count, share and check them.", no_args_is_help=True)
@@ -153,35 +153,3 @@ def judge_check(
         output.say(line)
     if json is not None:
         artifacts.write_json(json, figures)
-
-
-def plan(
-    labeler: Labeler = None,
-    probe: Annotated[
-        int, typer.Option(help="Label this many pairs first, to measure the tokens they take.")
-    ] = 0,
-    json: Json = None,
-) -> None:
-    """Estimate the cost of a run for each strategy: calls, tokens, money, minutes of machine and people."""
-    output.check({"--json": (json, ".json")})
-    interrupt.install()
-    root = project.find()
-    settings = project.check(root)
-    from flows import labels, server
-    from realign.experiments import plan as planning
-    from realign.store import artifacts
-
-    with project.locked(root), server.ready():
-        from flows.align import align
-        from flows.waiting import result
-
-        result(align(root=str(root), until="rewards", return_state=True))
-    with labels.kept(root, output.say):
-        costs = planning.run(root, settings, labeler, probe)
-    columns = {name: "left" if name == "strategy" else "right" for name in costs["columns"]}
-    rows = [[planning.cell(row[name]) for name in columns] for row in costs["strategies"]]
-    output.show("Cost of each strategy", columns, rows)
-    for note in costs["notes"]:
-        output.say(note)
-    if json is not None:
-        artifacts.write_json(json, costs)

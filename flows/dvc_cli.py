@@ -177,6 +177,7 @@ def _environment(root: Path) -> dict[str, str]:
         "PATH": f"{here}{os.pathsep}{path}",
         "PYTHONPATH": pythonpath,
         "PYTHONUNBUFFERED": "1",
+        environment.FLOW: "1",
     }
 
 

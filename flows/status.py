@@ -8,13 +8,24 @@ from ruamel.yaml import YAML
 
 from realign.config.params_file import PARAMS_FILE
 from realign.pipeline.table import STAGES
+from realign.store.artifacts import ARTIFACTS
+from realign.store.work import WORK
 
+NOTHING = (
+    "nothing has run here yet: realign run starts the pipeline, realign pull fetches what a team has pushed"
+)
 _WORDS = {
     "modified": "changed",
     "deleted": "missing",
     "new": "new",
     "not in cache": "not in the cache (realign pull fetches it)",
 }
+
+
+def nothing_yet(root: Path) -> bool:
+    """Whether no stage has run here and nothing was pulled."""
+    ran = any((root / WORK).glob("*.status.json"))
+    return not ran and not (root / ARTIFACTS["prompts"].path).exists()
 
 
 def lines(stale: Mapping[str, list[Any]], root: Path) -> Iterator[str]:

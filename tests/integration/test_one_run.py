@@ -11,6 +11,8 @@ from realign.pipeline.table import STAGES
 
 pytestmark = pytest.mark.integration
 
+FIRST = ("--profile", "ci", "--set", "seed=8")
+
 
 def _at_each_stage(project: Workspace, *arguments: str, then) -> str:  # type: ignore[no-untyped-def]
     """What a run says that is disturbed by `then(stage)` as soon as each of its stages is under way."""
@@ -32,14 +34,8 @@ def _seeds(project: Workspace) -> dict[str, int]:
     return {name: keys["seed"] for name, keys in values.items() if "seed" in keys}
 
 
-def _project(finished: Workspace, folder: Path) -> Workspace:
-    project = fresh(folder)
-    (project.root / "params.yaml").write_bytes((finished.root / "params.yaml").read_bytes())
-    return project
-
-
-def test_a_refused_run_changes_nothing_of_the_one_at_work(finished: Workspace, tmp_path: Path) -> None:
-    project = _project(finished, tmp_path / "project")
+def test_a_refused_run_changes_nothing_of_the_one_at_work(tmp_path: Path) -> None:
+    project = fresh(tmp_path / "project")
     params = project.root / "params.yaml"
     others = [("run", "--set", "seed=9"), ("compare", "--strategies", "hard,random", "--budgets", "9")]
 
@@ -49,13 +45,13 @@ def test_a_refused_run_changes_nothing_of_the_one_at_work(finished: Workspace, t
         assert done.returncode == 2 and "another run is at work" in done.stdout, done.stdout
         assert params.read_bytes() == before
 
-    _at_each_stage(project, "--set", "seed=8", then=refused)
+    _at_each_stage(project, *FIRST, then=refused)
     assert set(_seeds(project).values()) == {8}
     assert "all stages are up to date" in project.realign("status").stdout
 
 
-def test_an_edit_waits_until_the_run_has_ended(finished: Workspace, tmp_path: Path) -> None:
-    project = _project(finished, tmp_path / "project")
+def test_an_edit_waits_until_the_run_has_ended(tmp_path: Path) -> None:
+    project = fresh(tmp_path / "project")
     params = project.root / "params.yaml"
     edits = []
 
@@ -64,14 +60,14 @@ def test_an_edit_waits_until_the_run_has_ended(finished: Workspace, tmp_path: Pa
         edits.append(text.replace("seed: 8", f"seed: {9 + len(edits)}"))
         params.write_text(edits[-1])
 
-    said = _at_each_stage(project, "--set", "seed=8", then=edit)
+    said = _at_each_stage(project, *FIRST, then=edit)
     assert "params.yaml was changed during the run" in said
     assert set(_seeds(project).values()) == {8}
     assert params.read_text() == edits[-1], "the last edit is in place again"
     assert "parameter seed changed from 8" in project.realign("status").stdout
-    again = project.realign("run", "--set", "seed=8")
+    again = project.realign("run", *FIRST)
     assert "ran: nothing" in again.stdout
-    undisturbed = _project(finished, tmp_path / "undisturbed")
-    assert undisturbed.realign("run", "--set", "seed=8").returncode == 0
+    undisturbed = fresh(tmp_path / "undisturbed")
+    assert undisturbed.realign("run", *FIRST).returncode == 0
     assert undisturbed.lock() == project.lock()
     assert json.loads((project.root / "reports/metrics.json").read_text())["seed"] == 8

@@ -65,8 +65,9 @@ def test_a_server_that_dies_in_a_run_is_one_line_at_its_end(
         while not note.is_file():
             assert run.poll() is None, (tmp_path / "said").read_text()
             time.sleep(0.05)
-        for process in psutil.process_iter():
-            if f"--port {server.rpartition(':')[2].removesuffix('/api')}" in " ".join(process.cmdline()):
+        port = server.rpartition(":")[2].removesuffix("/api")
+        for process in psutil.process_iter(["cmdline"]):
+            if f"--port {port}" in " ".join(process.info["cmdline"] or ()):
                 process.kill()
         assert run.wait(300) == 2
     said = (tmp_path / "said").read_text()

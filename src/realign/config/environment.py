@@ -30,6 +30,8 @@ _BLOCK = {
     "MPLBACKEND": "Agg",
 }
 
+FLOW = "REALIGN_FLOW"  # in the environment of a stage that a flow started
+
 
 def settle(hub: bool = False) -> None:
     """Set every switch that the caller's environment does not set already.
@@ -40,6 +42,11 @@ def settle(hub: bool = False) -> None:
     for key, value in _BLOCK.items():
         if not (hub and key == "HF_HUB_OFFLINE"):
             os.environ.setdefault(key, value)
+
+
+def reported_by_flow() -> bool:
+    """Whether a flow started this stage, which says its error once, from the status that the stage leaves."""
+    return FLOW in os.environ
 
 
 def hub_is_offline() -> bool:

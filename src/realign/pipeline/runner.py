@@ -81,7 +81,8 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         message = redact(str(error), *of_environment(os.environ))
         artifacts.write_json(status, {"status": error.status, "code": error.code, "message": message})
-        print(f"\n{name}: {message}\n", file=sys.stderr)
+        if not environment.reported_by_flow():
+            print(f"\n{name}: {message}\n", file=sys.stderr)
         return 2
     except Exception as error:
         message = redact(f"{type(error).__name__}: {error}", *of_environment(os.environ))

@@ -2,8 +2,9 @@
 
 import pytest
 
-from flows.status import lines
+from flows.status import NOTHING, lines, nothing_yet
 from realign.pipeline.table import STAGES
+from realign.store.artifacts import ARTIFACTS
 
 PARAMS = "seed: 7\nstrategy: easy\nselect:\n  budget: 5\n  added: 1\ntrain:\n  beta: 0.2\n  lora: {r: 8}\nother: {x: 1}\n"
 LOCK = """\
@@ -96,3 +97,18 @@ def test_what_is_no_stage_stands_at_the_end(root):
     found = list(lines({"data/raw/x.jsonl.dvc": [{"changed outs": {"data/raw/x.jsonl": "modified"}}]}, root))
     assert found[:-1] == [f"{name}: up to date" for name in STAGES]
     assert found[-1] == "data/raw/x.jsonl.dvc: output data/raw/x.jsonl changed"
+
+
+def test_a_fresh_clone_has_run_nothing_and_one_that_ran_or_pulled_has(tmp_path):
+    assert nothing_yet(tmp_path)
+    assert "\n" not in NOTHING
+    (tmp_path / ".work").mkdir()
+    assert nothing_yet(tmp_path)
+    note = tmp_path / ".work" / "prepare.status.json"
+    note.touch()
+    assert not nothing_yet(tmp_path)
+    note.unlink()
+    pulled = tmp_path / ARTIFACTS["prompts"].path
+    pulled.parent.mkdir(parents=True)
+    pulled.touch()
+    assert not nothing_yet(tmp_path)

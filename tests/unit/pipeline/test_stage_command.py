@@ -81,6 +81,37 @@ def test_what_a_person_can_mend_is_said_without_a_traceback(project, monkeypatch
     assert not (project / "data" / "prepared").exists()
 
 
+def test_a_flow_says_the_error_so_the_stage_does_not(project, monkeypatch, capsys):
+    def run(*_):
+        raise UserError("the file is odd. Mend it", code="file.odd")
+
+    monkeypatch.setattr(declared.module("prepare"), "run", run)
+    monkeypatch.setenv(stage.environment.FLOW, "1")
+    assert stage.main(["prepare"]) == 2
+    assert capsys.readouterr().err == ""
+    assert status(project)["message"] == "the file is odd. Mend it"
+
+
+def test_values_that_it_did_not_use_are_not_recorded_as_its_own(project, monkeypatch):
+    """DVC reads params.yaml when the stage has ended, and its run cache would give the result to those values."""
+    real = declared.module("prepare").run
+
+    def edit(old, new):
+        def run(*arguments):
+            outputs = real(*arguments)
+            path = project / "params.yaml"
+            path.write_text(path.read_text().replace(old, new, 1))
+            return outputs
+
+        monkeypatch.setattr(declared.module("prepare"), "run", run)
+
+    edit("seed: ", "seed: 1")
+    assert stage.main(["prepare"]) == 2
+    assert status(project)["code"] == "params.changed"
+    edit("beta: ", "beta: 1")
+    assert stage.main(["prepare"]) == 0, "prepare does not read train.beta"
+
+
 def test_anything_else_is_a_bug_with_its_traceback(project, monkeypatch, capsys):
     def run(*_):
         raise KeyError("x")
