@@ -3,16 +3,17 @@
 import json as jsonlib
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows import interrupt, output, project
 from flows.cli_labels import Json, Labeler
-from realign.config.params import Params
 from realign.errors import UserError
 from realign.pipeline.table import STAGES
-from realign.store.work import WORK
+
+if TYPE_CHECKING:
+    from realign.config.params import Params
 
 _UNTIL = "rewards"
 
@@ -63,8 +64,10 @@ def needed(stale: set[str]) -> list[str]:
     return list(stages[first:])
 
 
-def work(root: Path, params: Params, stages: list[str]) -> str:
+def work(root: Path, params: "Params", stages: list[str]) -> str:
     """What these stages do, and how long they take as far as this machine has done it before."""
+    from realign.store.work import WORK
+
     base, generate = params.base, params.generate
     steps = base.sft.steps + (base.pretrain.steps if base.source == "build" else 0)
     model = "builds a model" if base.source == "build" else f"loads {base.model.name}"
