@@ -53,8 +53,12 @@ def counted(labels: pd.DataFrame) -> pd.DataFrame:
     """
     votes = labels[(labels["kind"] == "human") & labels["winner"].isin(OUTCOMES)]
     key = ["pair_id", "annotator", "occasion"]
-    ordered = votes.sort_values([*key, "given_at", "label_id"], kind="stable")
-    return ordered.drop_duplicates(key, keep="last").reset_index(drop=True)
+    ordered = (
+        votes.assign(order=votes["revision"].astype("float64").fillna(0))
+        .sort_values([*key, "order", "given_at", "label_id"], kind="stable")
+        .drop_duplicates(key, keep="last")
+    )
+    return ordered.drop(columns="order").reset_index(drop=True)
 
 
 def first(labels: pd.DataFrame) -> pd.DataFrame:

@@ -105,7 +105,7 @@ class Store:
             db.execute("UPDATE pairs SET in_batch = 0")
             db.executemany(
                 f"INSERT INTO pairs (in_batch, {', '.join(QUEUE.names)}) VALUES (1, {marks}) ON CONFLICT (pair_id) "
-                "DO UPDATE SET in_batch = 1, value = excluded.value, known = excluded.known",
+                f"DO UPDATE SET in_batch = 1, {', '.join(f'{name} = excluded.{name}' for name in QUEUE.names[1:])}",
                 list(rows.itertuples(index=False, name=None)),
             )
 

@@ -125,6 +125,12 @@ def test_who_answered_under_two_instructions_is_counted_once_with_the_last_answe
 
 
 @pytest.mark.usefixtures("one_start")
+def test_a_later_revision_counts_whatever_the_clock_said():
+    ahead = votes([("1", "ann", "a")]).assign(given_at="2099-01-01T00:00:00.000+00:00", revision=1)
+    later = votes([("1", "ann", "b")]).assign(label_id="0", revision=2)
+    assert aggregate(pd.concat([later, ahead]), "majority")["winner"].tolist() == ["b"]
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_one_person_one_class_and_nobody(method):
     alone = votes([("1", "ann", "a"), ("2", "ann", "b"), ("3", "ann", "both_bad")])

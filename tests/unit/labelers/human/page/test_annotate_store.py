@@ -1,14 +1,17 @@
 """The store: who is asked what, and what of it is kept."""
 
+import random
 import sqlite3
 import threading
 
 import pytest
 from annotate_builders import batch, settings, store
+from unit_builders import refused
 
+from realign.errors import UserError
 from realign.labelers.human import votes as vote_rows
 from realign.labelers.human.page.assignment import AlreadyAnswered, NotAssigned, Showing
-from realign.labelers.human.page.store import LEASE
+from realign.labelers.human.page.store import LEASE, Store
 from realign.store import artifacts, ids
 from realign.store.ledger_rows import unsound
 from realign.store.schemas import LEDGER
@@ -300,3 +303,28 @@ def test_who_is_not_invited_any_more_cannot_come_in_and_keeps_their_votes(tmp_pa
     assert desk.by_token("t" * 43) is None
     assert desk.by_token("u" * 43).role == "lead"
     assert b"u" * 43 not in (tmp_path / "votes.sqlite").read_bytes(), "the token itself is in the file"
+
+
+def test_a_flipped_byte_is_never_a_vote_and_the_page_s_file_is_never_started_empty(tmp_path):
+    desk, _ = store(tmp_path, batch(20))
+    all_of(desk, "anna")
+    sound = desk.votes()
+    desk.close()
+    path = tmp_path / "votes.sqlite"
+    whole = path.read_bytes()
+    places = random.Random(2)
+    for at in (0, *(places.randrange(len(whole)) for _ in range(60))):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x20]) + whole[at + 1 :])
+        for left in tmp_path.glob("votes.sqlite-*"):
+            left.unlink()
+        try:
+            again = Store(path)
+        except UserError as error:
+            assert error.code in ("database.damaged", "database.unusable")
+            continue
+        answers = ["label_id", "annotator", "winner", "given_at"]
+        assert again.votes()[answers].equals(sound[answers]), f"byte {at}"
+        again.close()
+    path.write_bytes(b"")
+    with refused("database.damaged", match="not started empty"):
+        Store(path)
