@@ -1,6 +1,7 @@
 """The retraining flow: every stage in order, then the results, the report, and a check that nothing is stale."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from realign.pipeline.table import CODE, STAGES
 
 plain_logs()
 
+_LABELING = ("pilot", "label")
+
 
 def _name() -> str:
     until = flow_run.parameters.get("until") or STAGES[-1]
@@ -23,13 +26,16 @@ def _name() -> str:
 
 
 @flow(name="align", flow_run_name=_name, log_prints=False, persist_result=False)
-def align(root: str = ".", start: str | None = None, until: str | None = None) -> Any:
+def align(
+    root: str = ".", start: str | None = None, until: str | None = None, ask_again: bool = False
+) -> Any:
     """Bring the pipeline up to date.
 
     Args:
         root: the project's folder.
         start: first stage; all stages before it must be up to date.
         until: stop after this stage.
+        ask_again: ask again for a judge's answers that could not be read, though nothing else has changed.
 
     Returns:
         The outcome of each stage, or the state of waiting for people.
@@ -38,7 +44,7 @@ def align(root: str = ".", start: str | None = None, until: str | None = None) -
     logger = get_run_logger()
     try:
         with project.locked(folder), labels.kept(folder, logger.info):
-            done = bring_up_to_date(folder, start, until)
+            done = bring_up_to_date(folder, start, until, _LABELING if ask_again else ())
             own_code.remember(folder)
     except LabelsMissing as missing:
         return wait(folder, missing)
@@ -52,8 +58,10 @@ def align(root: str = ".", start: str | None = None, until: str | None = None) -
     return done
 
 
-def bring_up_to_date(folder: Path, start: str | None, until: str | None) -> dict[str, str]:
-    """Run the stale ones of these stages, in order; the caller must hold the lock of the workspace.
+def bring_up_to_date(
+    folder: Path, start: str | None, until: str | None, forced: Sequence[str] = ()
+) -> dict[str, str]:
+    """Run the stale ones of these stages, and the forced ones, in order; the caller must hold the lock of the workspace.
 
     Returns:
         The outcome of each stage: 'ran' or 'up to date'.
@@ -65,17 +73,21 @@ def bring_up_to_date(folder: Path, start: str | None, until: str | None) -> dict
     labels.collect(folder, get_run_logger().info)
     shutil.rmtree(folder / "reports" / "failures", ignore_errors=True)  # of an earlier run
     stages = _chosen(start, until)
+    forced = [name for name in forced if name in stages]
     stale = _stale(folder)
     if CODE in stale:  # which stages an edit of the source makes stale is known once the imports are measured
         run_stage(folder, CODE, fresh=False)
         stale = _stale(folder)
-    first = min((STAGES.index(name) for name in stale if name in STAGES), default=len(STAGES))
+    first = min((STAGES.index(name) for name in (*stale, *forced) if name in STAGES), default=len(STAGES))
     if first < STAGES.index(stages[0]):
         raise UserError(
             f"{STAGES[first]} is stale and comes before {start}: run without --from, or from {STAGES[first]}",
             code="run.stale_above",
         )
-    done = {name: run_stage(folder, name, fresh=STAGES.index(name) < first) for name in stages}
+    done = {
+        name: run_stage(folder, name, fresh=STAGES.index(name) < first, force=name in forced)
+        for name in stages
+    }
     left = {} if not stale else {name: why for name, why in _stale(folder).items() if name in stages}
     if left:
         raise UserError(

@@ -44,6 +44,7 @@ def run(
     set_: Assignments = None,
     start: Annotated[str | None, typer.Option("--from", metavar="STAGE", help="Start at this stage.")] = None,
     until: Annotated[str | None, typer.Option(metavar="STAGE", help="Stop after this stage.")] = None,
+    ask_again: cli_labels.AskAgain = False,
 ) -> None:
     """Run the stale stages of the pipeline under Prefect, and print the results."""
     interrupt.install()
@@ -51,12 +52,18 @@ def run(
     from flows import server, settings
 
     with project.locked(root, lambda: settings.write(root, profile, set_ or [])):
-        project.check(root)
+        checked = project.check(root)
+        if ask_again:
+            from flows import labels
+
+            output.say(f"{labels.ask_again(root, checked)} pairs are asked about again")
         with server.ready():
             from flows.align import align
             from flows.waiting import result
 
-            done = result(align(root=str(root), start=start, until=until, return_state=True))
+            done = result(
+                align(root=str(root), start=start, until=until, ask_again=ask_again, return_state=True)
+            )
         ran = [name for name, what in done.items() if what == "ran"]
         output.say(f"\nran: {', '.join(ran) or 'nothing, everything is up to date'}")
         if "report" in done:

@@ -15,6 +15,9 @@ votes_app = typer.Typer(help="Export and import people's votes.", no_args_is_hel
 Labeler = Annotated[
     str | None, typer.Option(help="Labeler to use instead of the one in params.yaml, which stays as it is.")
 ]
+AskAgain = Annotated[
+    bool, typer.Option("--ask-again", help="Ask again for a judge's answers that could not be read.")
+]
 Json = Annotated[Path | None, typer.Option(help="Also write the figures to this file.")]
 
 
@@ -91,6 +94,15 @@ def ledger_stats() -> None:
 _COUNTED = ("labels", "tied", "both_bad", "abstained", "calls", "tokens_in", "tokens_out", "price")
 
 
+@ledger_app.command("show")
+def ledger_show(pair: Annotated[str, typer.Argument(help="The id of a pair.")]) -> None:
+    """Show what the ledger holds of a pair: its labels, and the raw answer of every paid call."""
+    from flows import labels
+
+    for line in labels.shown(project.find(), pair):
+        output.say(line)
+
+
 @ledger_app.command("export")
 def ledger_export() -> None:
     """Write the labels that no batch holds yet as a new batch that DVC versions."""
@@ -137,6 +149,7 @@ def ledger_verify() -> None:
 def judge_check(
     data: Annotated[Path, typer.Argument(help="JSON lines {prompt, response_a, response_b, label}.")],
     labeler: Labeler = None,
+    ask_again: AskAgain = False,
     json: Json = None,
 ) -> None:
     """Measure a labeler on pairs whose answer is known: accuracy, consistency, biases, calibration."""
@@ -148,7 +161,7 @@ def judge_check(
     from realign.store import artifacts
 
     with labels.kept(root, output.say):
-        figures = checking.run(root, settings, data, labeler)
+        figures = checking.run(root, settings, data, labeler, ask_again)
     for line in checking.lines(figures):
         output.say(line)
     if json is not None:

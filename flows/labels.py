@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from flows import dvc_cli
+from realign.config import params
 from realign.errors import UserError
 from realign.store import artifacts, database, schemas
 from realign.store import ledger_batches as batches
@@ -140,6 +141,54 @@ def queue(root: Path) -> pd.DataFrame:
             code="votes.no_queue",
         )
     return artifacts.read_table(path, schemas.QUEUE)
+
+
+def ask_again(root: Path, settings: params.Params) -> int:
+    """Have the answers that could not be read asked for again by the next run; returns on how many pairs.
+
+    Raises:
+        UserError: the run's labeler keeps no answers.
+    """
+    from realign.labelers import registry
+
+    return registry.ask_again(settings.label, root / settings.label.judge.rubric, work(root))
+
+
+def shown(root: Path, pair: str) -> Iterator[str]:
+    """What the ledger holds of a pair: its labels, and the raw answer of every paid call about it.
+
+    Raises:
+        UserError: it holds nothing of it.
+    """
+    with closing(Ledger(work(root).ledger())) as ledger:
+        calls, everything = ledger.calls(pair), ledger.everything()
+    labels = everything[everything["pair_id"] == pair]
+    if labels.empty and not calls:
+        raise UserError(
+            f"the ledger holds nothing of pair {pair!r}; pair ids stand in data/labels.parquet",
+            code="ledger.no_pair",
+        )
+    for row in labels.to_dict("records"):
+        yield f"{row['labeler']} {row['annotator']}: {row['winner']}, p_a {row['p_a']:g}, given {row['given_at']}"
+        if not any(call.fingerprint == row["fingerprint"] for call in calls):  # bought by a teammate
+            for order in ("ab", "ba"):
+                yield from _raw(
+                    f"{row[f'label_{order}']} with {order[0]} shown first", row[f"answer_{order}"]
+                )
+    for call in calls:
+        kind = "repair" if call.repair else "answer"
+        why = f" ({call.rationale})" if call.cause else ""
+        head = (
+            f"{kind} of {call.given_at} by {call.fingerprint}, {call.shown[0]} shown first: {call.label}{why}"
+        )
+        yield from _raw(head, call.text)
+
+
+def _raw(head: str, text: object) -> Iterator[str]:
+    """A text of a judge without anything that a terminal would obey."""
+    yield f"- {head}"
+    for line in (text if isinstance(text, str) else "").splitlines() or ["(empty)"]:
+        yield "    " + "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line)
 
 
 def ledger_stats(root: Path) -> pd.DataFrame:

@@ -40,7 +40,9 @@ async def is_transient(task: object, task_run: TaskRun, state: State[object]) ->
     retry_delay_seconds=[10, 60, 300],
     retry_condition_fn=is_transient,
 )
-def repro(root: Path, stage: str, fresh: bool, target: str | None = None, quiet: bool = False) -> Any:
+def repro(
+    root: Path, stage: str, fresh: bool, target: str | None = None, quiet: bool = False, force: bool = False
+) -> Any:
     """Bring one stage up to date.
 
     Args:
@@ -49,6 +51,7 @@ def repro(root: Path, stage: str, fresh: bool, target: str | None = None, quiet:
         fresh: this stage and all before it were up to date at the start, according to DVC.
         target: DVC's name of it, where that differs from `stage`.
         quiet: send its output to the debug log, because several stages run in parallel.
+        force: run it though nothing that DVC sees has changed.
 
     Returns:
         'up to date' or 'ran', or the state of waiting for people.
@@ -69,7 +72,8 @@ def repro(root: Path, stage: str, fresh: bool, target: str | None = None, quiet:
         (failures.append if line.startswith("ERROR: ") else say)(line)
 
     def run() -> str:
-        if dvc_cli.run(root, "repro", "--quiet", "-s", target or stage, say=pass_on):
+        forced = ("--force",) if force else ()
+        if dvc_cli.run(root, "repro", "--quiet", *forced, "-s", target or stage, say=pass_on):
             raise _reason(note, stage, failures)
         return "ran" if note.is_file() else "up to date"
 
@@ -79,14 +83,14 @@ def repro(root: Path, stage: str, fresh: bool, target: str | None = None, quiet:
         return waiting(missing)
 
 
-def run_stage(root: Path, stage: str, fresh: bool, target: str | None = None) -> str:
+def run_stage(root: Path, stage: str, fresh: bool, target: str | None = None, force: bool = False) -> str:
     """Bring one stage up to date as a task of its own; see `repro`.
 
     Raises:
         LabelsMissing: people have to vote first.
         UserError: the stage failed.
     """
-    outcome: str = result(repro(root, stage, fresh, target, return_state=True))
+    outcome: str = result(repro(root, stage, fresh, target, force=force, return_state=True))
     return outcome
 
 

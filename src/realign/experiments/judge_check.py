@@ -14,14 +14,14 @@ from realign.errors import UserError
 from realign.evaluation.intervals import Resampling
 from realign.labelers.accuracy import measure
 from realign.labelers.base import LabelInputs, LabelRequest
-from realign.labelers.registry import refuse
+from realign.labelers.registry import ask_again, refuse
 from realign.labelers.requests import label_request
 from realign.store import artifacts
 from realign.store.artifacts import ARTIFACTS
 from realign.store.work import WORK, Work
 
 
-def run(root: Path, params: Params, data: Path, labeler: str | None) -> dict[str, Any]:
+def run(root: Path, params: Params, data: Path, labeler: str | None, again: bool = False) -> dict[str, Any]:
     """Figures of a labeler on the pairs of a file (evaluation.judge_quality.figures), each with its interval.
 
     Args:
@@ -29,6 +29,7 @@ def run(root: Path, params: Params, data: Path, labeler: str | None) -> dict[str
         params: its parameters.
         data: JSON lines {prompt, response_a, response_b, label}.
         labeler: another one than `label.labeler`; None for that one.
+        again: ask again for all answers of this labeler that could not be read.
 
     Raises:
         UserError: the file is not as it must be, the labeler cannot label pairs from outside, or a stage that it
@@ -36,6 +37,8 @@ def run(root: Path, params: Params, data: Path, labeler: str | None) -> dict[str
     """
     params = with_labeler(params, labeler)
     pairs = known_pairs.read(data)
+    if again:
+        ask_again(params.label, root / params.label.judge.rubric, Work(root / WORK, "label"))
     labels, figures = measure(request(root, params, pairs), pairs)
     name = np.asarray(labels.labeler, dtype=object).ravel()[0]
     return {"labeler": str(name), "pairs": len(pairs), "figures": figures, "facts": labels.facts}

@@ -152,6 +152,8 @@ class Labeler:
         labels_outside: it can label pairs that are not from this run's data: label.known_pairs, judge-check.
         learns: it is trained on labels, those of label.quality_head.ledger among them.
         outlook: what labeling the pairs of a request would cost; None for a labeler that is free.
+        ask_again: has all its abstentions asked again by whoever labels next, given the label section and the
+            rubric; returns on how many pairs. None for a labeler that keeps no answers.
         before_people: name of the labeler that goes first, where people get only some of the pairs.
     """
 
@@ -163,6 +165,7 @@ class Labeler:
     labels_outside: bool = True
     learns: bool = False
     outlook: Callable[[LabelRequest], Outlook] | None = None
+    ask_again: Callable[[params.Label, Path, Work], int] | None = None
     before_people: Callable[[params.Label], str] | None = None
 
     @property

@@ -9,13 +9,13 @@ import pandas as pd
 from realign.config import params
 from realign.data.pairs import with_texts
 from realign.data.simulation.qualities import qualities
-from realign.errors import LabelsMissing
+from realign.errors import LabelsMissing, UserError, listing
 from realign.evaluation.intervals import Resampling
 from realign.labelers.accuracy import require_accuracy
 from realign.labelers.base import LabelInputs, LabelRequest, Labels, by_gap, count_uses, score_gap
 from realign.labelers.registry import find
 from realign.labelers.requests import label_request
-from realign.store.labels import NO_LABEL, OVER_BUDGET
+from realign.store.labels import NO_LABEL, OUTCOMES, OVER_BUDGET, Label
 from realign.store.work import Work
 
 
@@ -64,6 +64,7 @@ def label_pairs(
     measured = require_accuracy(request)
     labels = find(settings.labeler).label(request)
     within_budget(labels, uses, pairs, settings)
+    some_label(labels, settings)
     labeled = pairs.assign(winner=labels.winner, p_a=labels.p_a, labeler=labels.labeler)
     return Labeling(request, labels, measured, labeled.join(gold(pairs, inputs.scores, settings)))
 
@@ -96,6 +97,26 @@ def within_budget(labels: Labels, uses: pd.DataFrame, pairs: pd.DataFrame, setti
         f"missing ({count_uses(uses, missing)}). What was bought is in the ledger. Raise the cap, or train on "
         "what there is: --set label.budget.then=train",
         code="label.over_budget",
+    )
+
+
+def some_label(labels: Labels, settings: params.Label) -> None:
+    """Stop where a labeler gave no label at all: what follows could only complain of empty tables.
+
+    Raises:
+        UserError: names why, as far as the labeler knows.
+    """
+    abstained = labels.winner == Label.ABSTAIN
+    if not abstained.any() or np.isin(labels.winner, OUTCOMES).any():
+        return
+    whys = labels.facts.get("judge", {}).get("abstentions", {})
+    raise UserError(
+        listing(
+            f"{settings.labeler} gave no label on any of {int(abstained.sum())} pairs. If its answers were cut, raise "
+            "label.judge.max_tokens; realign ledger show PAIR shows them, and --ask-again asks for them again:",
+            [f"{count} answers {why}" for why, count in whys.items()],
+        ),
+        code="label.none",
     )
 
 

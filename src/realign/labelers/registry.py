@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realign import discovery
@@ -11,6 +12,7 @@ from realign.config.params import NO_FILE
 from realign.config.params_file import PARAMS_FILE
 from realign.errors import UserError, listing
 from realign.labelers.base import Labeler
+from realign.store.work import Work
 
 if TYPE_CHECKING:  # a labeler is told the shape of the data: no stage that labels imports the readers
     from realign.data.sources import Source
@@ -43,6 +45,21 @@ def machine(settings: params.Label) -> str:
     """Name of the labeler that labels without people: the first one of a cascade, else label.labeler itself."""
     first = find(settings.labeler).before_people
     return first(settings) if first else settings.labeler
+
+
+def ask_again(settings: params.Label, rubric: Path, work: Work) -> int:
+    """Have the abstentions of the run's labeler asked again by whoever labels next; returns on how many pairs.
+
+    Raises:
+        UserError: this labeler keeps no answers.
+    """
+    name = machine(settings)
+    again = find(name).ask_again
+    if again is None:
+        raise UserError(
+            f"--ask-again: {name} keeps no answers, so none is asked for again", code="label.no_answers"
+        )
+    return again(settings, rubric, work)
 
 
 def problems(whole: params.Params, source: Source) -> list[str]:

@@ -135,6 +135,14 @@ class Ledger:
         query = f"SELECT {', '.join(_CALL)} FROM judge_calls WHERE pair_id = :pair ORDER BY number"
         return [Answer(*row) for row in self._db.all(query, pair=pair)]
 
+    def abstained(self, fingerprint: str) -> list[str]:
+        """The pairs on which a judge abstained, once at least."""
+        query = (
+            "SELECT pair_id FROM labels WHERE fingerprint = :judge AND winner = 'abstain' UNION "
+            "SELECT pair_id FROM judge_calls WHERE fingerprint = :judge AND label = 'abstain'"
+        )
+        return [row["pair_id"] for row in self._db.all(query, judge=fingerprint)]
+
     def ask_again(self, fingerprint: str, pairs: Iterable[str], cause: str | None = None) -> int:
         """Have abstentions of a judge asked again by whoever labels next; returns on how many pairs.
 

@@ -2,12 +2,13 @@
 
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from realign.config.params import Params
+from realign.config import params
 from realign.evaluation.judge_quality import consistency, position_bias
 from realign.labelers.base import Labeler, LabelRequest, Labels, Outlook
 from realign.labelers.llm_judge import spec as specs
@@ -17,6 +18,7 @@ from realign.labelers.llm_judge.spec import judge_spec
 from realign.store import ledger_batches as batches
 from realign.store.labels import OVER_BUDGET, Label
 from realign.store.ledger import Ledger
+from realign.store.work import Work
 
 
 def label(request: LabelRequest) -> Labels:
@@ -67,9 +69,16 @@ def _outlook(request: LabelRequest) -> Outlook:
     return Outlook(pairs, spec.money, at_once, spec.judge.max_tokens)
 
 
-def problems(whole: Params) -> list[str]:
+def _ask_again(settings: params.Label, rubric: Path, work: Work) -> int:
+    spec = judge_spec(settings.judge, rubric)
+    with closing(Ledger(work.ledger())) as ledger, work.claim(f"judge-{spec.fingerprint}"):
+        batches.merge(ledger, work.shared_ledger())
+        return ledger.ask_again(spec.fingerprint, ledger.abstained(spec.fingerprint))
+
+
+def problems(whole: params.Params) -> list[str]:
     """Settings of the judge with which it cannot be asked."""
     return specs.problems(whole.label.judge)
 
 
-LABELER = Labeler(label, problems, outlook=_outlook)
+LABELER = Labeler(label, problems, outlook=_outlook, ask_again=_ask_again)

@@ -7,11 +7,18 @@ from urllib.parse import quote
 
 import pytest
 from fake_judge_server import Running
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from judge_builders import label, pairs, request
 
+from flows.labels import shown
 from realign.errors import Transient, UserError
+from realign.labelers import registry
+from realign.labelers.label_pairs import some_label
 from realign.labelers.llm_judge.labeler import label as llm_judge
+from realign.store import ledger_batches as batches
 from realign.store.ledger import Ledger
+from realign.store.ledger_rows import unsound
 
 DRAFT = '{"winner": "tie", "confidence": 0.5}'
 SOUND = '{"rationale": "Because.", "winner": "both_bad", "confidence": 0.9}'
@@ -230,6 +237,101 @@ def test_every_distinct_refusal_is_shown(fake, tmp_path):
 def test_a_temperature_of_null_is_left_out(tmp_path, fake):
     server = fake(filtered={})
     assert set(labeled(tmp_path, server, 2, temperature=None).winner) <= {"a", "b"}
+
+
+def test_an_empty_answer_of_the_server_is_asked_for_again_by_the_next_run(fake, tmp_path, capsys):
+    server = fake(replies=[{"content": ""}, {"content": None}])
+    assert labeled(tmp_path, server).facts["judge"]["abstentions"] == {"empty": 6}
+    server = fake()
+    found = labeled(tmp_path, server)
+    assert set(found.winner) <= {"a", "b"}
+    assert found.facts["judge"]["calls"] == 6 * 2 + 6, "every paid call is on the books"
+    assert labeled(tmp_path, server).facts == found.facts
+    assert server.counts()["sold"] == 6
+    assert "6 answers come from the ledger, 0 are asked for" in capsys.readouterr().err
+
+
+def test_an_unreadable_answer_is_asked_for_again_when_somebody_says_so(fake, tmp_path):
+    server = fake(replies=[{"content": "The first.\x1b[2J"}])
+    labeled(tmp_path, server, 4)
+    before = kept(tmp_path)
+    doubtful = before.loc[before["winner"] == "abstain", "pair_id"]
+    assert len(doubtful) == 4
+    batches.write(before, request(tmp_path, pairs(0), label(server.url)).work.shared_ledger())
+    assert "- answer of" in "\n".join(shown(tmp_path, doubtful.iloc[0]))
+    assert not any("\x1b" in line for pair in doubtful for line in shown(tmp_path, pair))
+
+    server = fake()
+    asked = request(tmp_path, pairs(4), label(server.url))
+    assert registry.ask_again(asked.settings, asked.rubric, asked.work) == len(doubtful)
+    found = llm_judge(asked)
+    assert set(found.winner) <= {"a", "b"}
+    sold = server.counts()["sold"]
+    assert sold == 8
+    assert llm_judge(asked).facts == found.facts, "the abstentions in the batch do not come back"
+    assert server.counts()["sold"] == sold
+    later = kept(tmp_path)
+    assert later["calls"].sum() == before["calls"].sum() + sold
+
+
+def test_a_labeler_without_answers_cannot_ask_again(tmp_path):
+    with pytest.raises(UserError) as refusal:
+        asked = request(tmp_path, pairs(1), label(None).model_copy(update={"labeler": "oracle"}))
+        registry.ask_again(asked.settings, asked.rubric, asked.work)
+    assert refusal.value.code == "label.no_answers"
+
+
+def test_a_pair_of_which_the_ledger_knows_nothing_is_named(tmp_path):
+    with pytest.raises(UserError) as refusal:
+        list(shown(tmp_path, "nobody"))
+    assert refusal.value.code == "ledger.no_pair"
+
+
+def test_no_label_at_all_is_one_error_that_says_why(fake, tmp_path):
+    server = fake(replies=[{"content": "<think>so", "finish": "length"}])
+    found = labeled(tmp_path, server)
+    with pytest.raises(UserError, match="6 answers cut at max_tokens") as refusal:
+        some_label(found, label(server.url))
+    assert refusal.value.code == "label.none"
+    some_label(labeled(tmp_path, fake(), temperature=0.5), label(server.url))
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
+ANYTHING = st.recursive(
+    PLAIN, lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text(max_size=9), part, max_size=3)
+)
+PIECES = st.sampled_from(
+    [SOUND, DRAFT, "<think>", "</think>", "<thinking>", "assistantfinal", "analysis", "<|channel|>final<|message|>",
+     "```json", "```", "{", "}", '{"winner": "first"', "\ud800",
+     "\x00", '"\\ud800"', '{"winner": "second", "rationale": 3}']
+)  # fmt: skip
+CONTENT = st.lists(PIECES | st.text(max_size=9), max_size=6).map("".join) | ANYTHING
+MESSAGES = st.fixed_dictionaries(
+    {"content": CONTENT}, optional={"refusal": ANYTHING, "reasoning_content": CONTENT, "tool_calls": ANYTHING}
+)
+REPLIES = st.fixed_dictionaries(
+    {"message": MESSAGES, "finish": st.sampled_from(["stop", "length", "content_filter", None, 3]), "usage": ANYTHING}
+) | st.fixed_dictionaries(
+    {"status": st.sampled_from([200, 200, 400, 403, 404, 413, 418, 422, 500]),
+     "type": st.sampled_from(["text/html", "x"]),
+     "body": ANYTHING | CONTENT | st.fixed_dictionaries({"error": ANYTHING}) | st.fixed_dictionaries({"choices": ANYTHING})}
+)  # fmt: skip
+
+
+@settings(max_examples=40, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(REPLIES, min_size=1, max_size=3))
+def test_every_reply_ends_as_a_label_a_counted_abstention_or_words(fake, tmp_path_factory, replies):
+    folder = tmp_path_factory.mktemp("reply")
+    try:
+        found = labeled(folder, fake(replies=replies), 2)
+    except UserError as refusal:
+        assert str(refusal)
+        return
+    rows = kept(folder)
+    assert unsound(rows) == []
+    without = found.orders == "abstain"
+    assert sum(found.facts["judge"]["abstentions"].values()) == without.sum()
+    assert rows.loc[rows["winner"] == "abstain", "rationale"].str.len().gt(0).all()
 
 
 KEY = "sk-live/Ab+9=Zq77-secretKEY"
