@@ -15,6 +15,7 @@ from realign.evaluation.labels import error_by_similarity, strategies
 from realign.experiments.compare import metrics
 from realign.experiments.compare.runs import Grid
 from realign.experiments.replay import labeling
+from realign.report.page import columns
 
 HOW = Resampling(100, 0.95, 7)
 PICKS = pd.DataFrame(
@@ -46,6 +47,8 @@ def test_in_a_run() -> None:
     labels = PICKS.drop(columns=["similarity", "log_length_ratio"])
     assert strategies(labels, pairs, HOW)["easy"]["a_wins"]["value"] == round(2 / 3, 6)
     assert all("a_wins" in row for row in error_by_similarity(labels, pairs, HOW))
+    (title,) = [of.title for name, of in columns(strategies(labels, pairs, HOW).values()) if name == "a_wins"]
+    assert title == "a wins"
 
 
 def test_in_a_comparison() -> None:

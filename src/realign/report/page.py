@@ -1,11 +1,12 @@
 """Pages from templates; the template engine escapes every text of data and models."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from realign.data.text import excerpt
+from realign.evaluation import figures
 from realign.evaluation.paired import p_words
 
 _NBSP = "\u00a0"  # a no-break space keeps an interval on one line
@@ -22,9 +23,21 @@ def render(values: Mapping[str, Any], template: str = "page.html") -> str:
     )
     environment.filters |= {
         "figure": figure, "seen": excerpt, "percent": percent, "share": share, "points": points, "change": change,
-        "p": p_words,
+        "p": p_words, "scaled": scaled,
     }  # fmt: skip
+    environment.globals["columns"] = columns
     return environment.get_template(template).render(values) + "\n"
+
+
+def columns(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, figures.Definition]]:
+    """The figures that some of these rows have, in the order of the table of figures."""
+    present = {name for row in rows for name in row}
+    return [(name, definition) for name, definition in figures.FIGURES.items() if name in present]
+
+
+def scaled(value: Mapping[str, Any] | None, scale: str) -> str:
+    """A figure as its scale wants: rates in percent."""
+    return percent(value) if scale == "rate" else figure(value)
 
 
 def figure(value: Mapping[str, Any] | None, digits: int = 3) -> str:
