@@ -114,7 +114,7 @@ _SMALL = (
 
 
 @pytest.mark.usefixtures("on_a_server")
-def test_labeled_pairs_are_trained_on_and_their_export_reads_back(tmp_path: Path) -> None:
+def test_labeled_pairs_become_preferences_whose_export_reads_back(tmp_path: Path) -> None:
     project: Workspace = fresh(tmp_path / "project")
     rows = [trl_messages(number) for number in range(80)]
     written(project.root / "mine.parquet", rows)
@@ -125,7 +125,7 @@ def test_labeled_pairs_are_trained_on_and_their_export_reads_back(tmp_path: Path
         "select.budget=30",
         *_SMALL,
     )
-    done = project.realign("run", "--profile", "hh", *(word for c in changes for word in ("--set", c)))
+    done = project.realign("run", "--until", "label", "--profile", "hh", *(word for c in changes for word in ("--set", c)))
     assert done.returncode == 0, done.stdout[-3000:]
     assert "the rows look like 'trl' data" in done.stdout
     labels = pd.read_parquet(project.root / "data/labels.parquet")

@@ -2,7 +2,9 @@
 
 
 def _texts(number):
-    return f"Change the washer of tap {number}, then close it.", f"No idea about {number}."
+    """A good response and a bad one, which is now the shorter and now the longer one."""
+    more = ", and no time to look for what it is that makes it drip" * (number % 2)
+    return f"Change the washer of tap {number}, then close it.", f"No idea about {number}{more}."
 
 
 def _question(number):
