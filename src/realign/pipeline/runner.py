@@ -4,7 +4,9 @@ The only code that reads and writes artifacts; `pipeline.declared` says what a s
 """
 
 import argparse
+import contextlib
 import dataclasses
+import json
 import os
 import shutil
 import sys
@@ -17,7 +19,7 @@ from typing import Any, TypeAlias, get_type_hints
 import pandas as pd
 
 from realign.config import environment, params, params_file
-from realign.errors import UserError
+from realign.errors import UserError, of_disk
 from realign.pipeline import declared
 from realign.pipeline.table import CODE, EXPERIMENT, STAGES
 from realign.redact import of_environment, redact
@@ -75,23 +77,45 @@ def main(argv: list[str] | None = None) -> int:
     environment.die_with_parent()
     root = Path.cwd()
     status = root / WORK / f"{called(name, item)}.status.json"
-    artifacts.write_json(status, {"status": "running"})
     try:
+        artifacts.write_json(status, {"status": "running"})
         execute(name, root, item)
-    except UserError as error:
-        message = redact(str(error), *of_environment(os.environ))
-        artifacts.write_json(status, {"status": error.status, "code": error.code, "message": message})
-        if not environment.reported_by_flow():
+        artifacts.write_json(status, {"status": "ok"})
+    except Exception as error:
+        secrets = of_environment(os.environ)
+        refusal = error if isinstance(error, UserError) else of_disk(error, status)
+        if refusal is None:
+            _leave(status, "bug", redact(f"{type(error).__name__}: {error}", *secrets))
+            traceback.print_exc()
+            print(f"\n{name}: this is a bug in realign, please report the lines above.", file=sys.stderr)
+            return 1
+        message = redact(str(refusal), *secrets)
+        left = _leave(status, refusal.status, message, refusal.code)
+        if not (left and environment.reported_by_flow()):
             print(f"\n{name}: {message}\n", file=sys.stderr)
         return 2
-    except Exception as error:
-        message = redact(f"{type(error).__name__}: {error}", *of_environment(os.environ))
-        artifacts.write_json(status, {"status": "bug", "message": message})
-        traceback.print_exc()
-        print(f"\n{name}: this is a bug in realign, please report the lines above.", file=sys.stderr)
-        return 1
-    artifacts.write_json(status, {"status": "ok"})
     return 0
+
+
+def _leave(path: Path, status: str, message: str, code: str = "") -> bool:
+    """Write how the stage ended, in place where the disk is full; on no account does it stay "running".
+
+    Returns:
+        Whether it could be written.
+    """
+    content = {"status": status, "message": message} | ({"code": code} if code else {})
+    try:
+        artifacts.write_json(path, content)
+    except UserError:
+        short = json.dumps(content | {"message": message[:1000]})
+        with contextlib.suppress(OSError), path.open("r+", encoding="utf-8") as stream:
+            stream.write(short)
+            stream.truncate()
+            return True
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def _item(name: str, arguments: list[str]) -> Item:
