@@ -9,7 +9,7 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.runtime import deployment, flow_run
 
-from flows import dvc_cli, held_params, labels, own_code, project, results
+from flows import damage, dvc_cli, held_params, labels, own_code, project, results
 from flows.stage_task import plain_logs, run_stage
 from flows.waiting import wait
 from realign.errors import LabelsMissing, UserError
@@ -74,6 +74,7 @@ def bring_up_to_date(
     shutil.rmtree(folder / "reports" / "failures", ignore_errors=True)  # of an earlier run
     stages = _chosen(start, until)
     forced = [name for name in forced if name in stages]
+    damage.repair(folder, get_run_logger().warning)
     stale = _stale(folder)
     if CODE in stale:  # which stages an edit of the source makes stale is known once the imports are measured
         run_stage(folder, CODE, fresh=False)
@@ -88,6 +89,11 @@ def bring_up_to_date(
         name: run_stage(folder, name, fresh=STAGES.index(name) < first, force=name in forced)
         for name in stages
     }
+    if damage.repair(folder, get_run_logger().warning):  # DVC takes from its cache what it has made before
+        raise UserError(
+            "DVC's cache gave damaged files to this run; they are removed, and the same command makes them again",
+            code="artifact.damaged",
+        )
     left = {} if not stale else {name: why for name, why in _stale(folder).items() if name in stages}
     if left:
         raise UserError(

@@ -9,7 +9,7 @@ import typer
 
 from flows import cli_compare, cli_labels, cli_plan, cli_replay, interrupt, output, project
 from realign.config import environment
-from realign.errors import UserError
+from realign.errors import UserError, of_disk
 from realign.redact import of_environment, redact
 
 app = typer.Typer(
@@ -134,7 +134,7 @@ def push() -> None:
 @app.command()
 def pull() -> None:
     """Fetch the data and models of this commit from the DVC remote."""
-    from flows import dvc_cli
+    from flows import damage, dvc_cli
 
     root = project.find()
     dvc_cli.remote(root)
@@ -144,6 +144,8 @@ def pull() -> None:
             "dvc pull failed; see its output above. Was everything pushed (realign push)?",
             code="dvc.pull_failed",
         )
+    if damage.repair(root, output.say):
+        output.say("realign run makes again what was damaged and could not be fetched")
     output.say("pulled; realign status shows what is left to run")
 
 
@@ -168,6 +170,12 @@ def main() -> None:
         status = end.code
     except UserError as error:
         print(f"\nrealign: {redact(str(error), *of_environment(os.environ))}", file=sys.stderr)
+        status = 2
+    except OSError as error:
+        refusal = of_disk(error, Path.cwd())
+        if refusal is None:
+            raise
+        print(f"\nrealign: {redact(str(refusal), *of_environment(os.environ))}", file=sys.stderr)
         status = 2
     except KeyboardInterrupt:
         print(interrupt.MESSAGE, file=sys.stderr)

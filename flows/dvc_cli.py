@@ -81,6 +81,27 @@ def _refuse_if_stopped() -> None:
         raise UserError("stopped; the same command continues from the finished rows", code="run.stopped")
 
 
+def drop_dead_lock(root: Path) -> None:
+    """Remove the list of who reads and writes what if no DVC of this workspace lives; the caller holds our lock.
+
+    A kill leaves its entries behind. DVC only looks whether a process of that number lives, which may be another
+    one by now, and stops at an empty list.
+    """
+    import psutil
+
+    path = root / ".dvc" / "tmp" / "rwlock"
+    if not path.is_file():
+        return
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        words = {Path(word).name for word in process.info["cmdline"] or ()}
+        folder = process.info["cwd"]
+        if words & {"dvc", "flows.dvc_cli"} and (
+            folder is None or root in (Path(folder), *Path(folder).parents)
+        ):
+            return
+    path.unlink(missing_ok=True)
+
+
 def query(root: Path, *arguments: str) -> str:
     """The standard output of a DVC command.
 
@@ -133,14 +154,12 @@ def finished_arms(root: Path) -> list[str]:
 
     dvc pull fails as a whole if it is given a stage that never ran.
     """
-    from ruamel.yaml import YAML
-
-    from realign.config import params_file
+    from realign.config import params_file, yaml_file
 
     lock = (root / EXPERIMENT).with_suffix(".lock")
     if not lock.is_file():
         return []
-    ran = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]
+    ran = yaml_file.load(lock)["stages"]
     arms = params_file.load(root / params_file.PARAMS_FILE).compare.arms()
     wanted = [target("picks"), target("reference"), *(target("arm", arm) for arm in arms), target("summary")]
     return [name for name in wanted if name.partition(":")[2] in ran]

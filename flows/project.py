@@ -8,7 +8,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realign.errors import UserError
+from flows import dvc_cli
+from realign.errors import UserError, on_disk
 
 if TYPE_CHECKING:
     from realign.config.params import Params
@@ -46,17 +47,20 @@ def locked(root: Path, write: Callable[[], None] = lambda: None) -> Iterator[Non
     from flows.held_params import held
 
     path = root / ".work" / "run.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, thread_local=False, is_singleton=True)
     command = not lock.is_locked  # else its flow, which runs inside of it
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise UserError(
-            f"another run is at work in {root}. Wait for it, or stop it", code="project.locked"
-        ) from None
+    with on_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(
+                f"another run is at work in {root}. Wait for it, or stop it", code="project.locked"
+            ) from None
     with lock, held(root, write) if command else nullcontext():
         lock.release()  # `with` took it a second time
+        if command:
+            dvc_cli.drop_dead_lock(root)
         yield
 
 
@@ -67,15 +71,18 @@ def check(root: Path) -> Params:
         UserError: parameters are invalid, a strategy does not exist, or the raw file, the earlier adapter or
             git is missing.
     """
-    from realign.config import params_file
+    from realign.config import params_file, yaml_file
     from realign.data import sources
     from realign.data.prepare import detected
     from realign.labelers import registry as labelers
     from realign.selection import refuse, registry
+    from realign.store import tracked
     from realign.store.artifacts import ARTIFACTS
     from realign.training import objective
 
     params = params_file.load(root / params_file.PARAMS_FILE)
+    yaml_file.load(root / dvc_cli.PIPELINE)
+    tracked.tracked(root)  # dvc.lock and the .dvc files can be read
     refuse(
         (params.strategy, *params.audit),
         registry(root / ARTIFACTS["strategies"].path),
@@ -125,7 +132,6 @@ def check_comparison(root: Path, params: Params) -> None:
 
 def _train_prompts(root: Path) -> int | None:
     """Number of train prompts in the data; None before prepare has run."""
-    from flows import dvc_cli
     from realign.store import artifacts, schemas
     from realign.store.artifacts import ARTIFACTS
 

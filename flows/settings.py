@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 from ruamel.yaml.error import YAMLError
 
-from realign.config import params, params_file
+from realign.config import params, params_file, yaml_file
 from realign.errors import UserError
 from realign.store import artifacts
 
@@ -126,12 +126,9 @@ def _inline(value: Any) -> Any:
 
 
 def _load(yaml: YAML, path: Path) -> Any:
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"))
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path.name} is not valid YAML: {error}", code="params.not_yaml") from None
+    document = yaml_file.load(path, yaml)
     if not isinstance(document, dict):
-        raise UserError(f"{path.name} must hold sections (key: value)", code="params.not_yaml")
+        raise UserError(f"{path.name} must hold sections (key: value)", code="yaml.invalid")
     return document
 
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
+from realign.config import yaml_file
 from realign.config.params_file import PARAMS_FILE
 from realign.pipeline.table import STAGES
 from realign.store.artifacts import ARTIFACTS
@@ -78,7 +77,7 @@ def _parameters(stage: str, root: Path) -> Iterator[str]:
 
 
 def _yaml(path: Path) -> dict[str, Any]:
-    return (YAML(typ="safe").load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
+    return (yaml_file.load(path) or {}) if path.is_file() else {}
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -10,7 +10,9 @@ import pytest
 def small_disk(folder, *, full=False, read_only=False):
     """Mount a disk on `folder`; `full` leaves no byte of it, `read_only` lets nothing be written to it."""
     folder.mkdir(parents=True, exist_ok=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip("mounting a small disk needs root")
     try:

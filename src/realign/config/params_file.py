@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
+from realign.config import yaml_file
 from realign.config.combinations import impossible
 from realign.config.params import Params
 from realign.errors import UserError, listing
-from realign.redact import without_user_info
 
 PARAMS_FILE = "params.yaml"
 _CREDENTIALS = re.compile(
@@ -28,15 +26,11 @@ def load(path: Path) -> Params:
         UserError: the file is absent, is no YAML, or breaks a rule; all broken rules are listed.
     """
     try:
-        raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        raw = yaml_file.load(path)
     except FileNotFoundError:
         raise UserError(
             f"{path} is not there. Run from the project's root, or restore it: git checkout {path.name}",
             code="params.missing",
-        ) from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path} is not valid YAML: {without_user_info(str(error))}", code="params.not_yaml"
         ) from None
     return check(raw, path.name)
 

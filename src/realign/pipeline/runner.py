@@ -25,6 +25,7 @@ from realign.pipeline.table import CODE, EXPERIMENT, STAGES
 from realign.redact import of_environment, redact
 from realign.store import artifacts
 from realign.store.quarantine import Tally
+from realign.store.tracked import refuse_damaged
 from realign.store.work import WORK, Work
 
 Item: TypeAlias = Any  # a stage's own NamedTuple; empty for a stage that runs once
@@ -52,8 +53,11 @@ def execute(name: str, root: Path, item: Item = ()) -> None:
     settings = declared.settings(name, everything)
     environment.settle(hub=_asks_hub(settings))
     environment.quiet_libraries()
-    inputs = stage.Inputs(**{key: _read(root, key, name, everything, item) for key in declared.reads(name)})
     work = Work(root / WORK, name, "-".join(map(str, item)))
+    if "DVC_STAGE" in work.host.environ:  # by hand, a stage may read what another one has just written
+        read = [path for key in declared.reads(name) for path in _places(root, key, name, everything, item)]
+        refuse_damaged(root, read)
+    inputs = stage.Inputs(**{key: _read(root, key, name, everything, item) for key in declared.reads(name)})
     outputs = stage.run(inputs, settings, work, *((item,) if item else ()))
     _check_tally(name, outputs)
     for key in declared.writes(name):
@@ -133,15 +137,25 @@ def _asks_hub(settings: Any) -> bool:
     return any(isinstance(value, params.Section) and value.hub_names() for value in values)
 
 
-def _read(root: Path, key: str, stage: str, everything: params.Params, item: Item) -> Any:
+def _places(root: Path, key: str, stage: str, everything: params.Params, item: Item) -> list[Path]:
+    """Where an input lies; several of a table in parts."""
     if key in declared.FILES:
-        return root / str(everything.section(declared.FILES[key]))
+        return [root / str(everything.section(declared.FILES[key]))]
     artifact = declared.artifact(key, stage)
-    path = root / artifact.path
+    if not artifact.by:
+        return [root / artifact.path]
+    parts = [item] if item else everything.compare.arms()
+    return [root / artifact.path.format(**part._asdict()) for part in parts]
+
+
+def _read(root: Path, key: str, stage: str, everything: params.Params, item: Item) -> Any:
+    paths = _places(root, key, stage, everything, item)
+    path = paths[0]
+    if key in declared.FILES:
+        return path
+    artifact = declared.artifact(key, stage)
     if artifact.by and artifact.table:
-        parts = [item] if item else everything.compare.arms()
-        paths = [root / artifact.path.format(**part._asdict()) for part in parts]
-        return pd.concat([artifacts.read_table(path, artifact.table) for path in paths], ignore_index=True)
+        return pd.concat([artifacts.read_table(part, artifact.table) for part in paths], ignore_index=True)
     if artifact.table:
         return artifacts.read_table(path, artifact.table)
     if path.suffix == ".json":

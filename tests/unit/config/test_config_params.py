@@ -327,7 +327,7 @@ def test_an_absent_file_says_where_it_belongs(tmp_path):
 def test_a_broken_file_is_one_message(tmp_path, content):
     path = tmp_path / "params.yaml"
     path.write_bytes(content)
-    with refused("params.not_yaml", match="is not valid YAML"):
+    with refused("yaml.invalid", match="is not valid YAML"):
         params_file.load(path)
 
 
@@ -395,6 +395,6 @@ def test_a_secret_in_params_is_refused_with_the_mend_and_not_shown(key, value):
 
 def test_broken_yaml_is_refused_without_the_secret_in_it(tmp_path):
     (tmp_path / "params.yaml").write_text("label: {server: [http://me:topsecret@judge.example/v1\n")
-    with refused("params.not_yaml") as refusal:
+    with refused("yaml.invalid") as refusal:
         params_file.load(tmp_path / "params.yaml")
     assert "topsecret" not in str(refusal.value)

@@ -17,6 +17,7 @@ from realign.pipeline.table import CODE, EXPERIMENT, STAGES
 from realign.store import schemas
 from realign.store.artifacts import ARTIFACTS, read_table, write_table
 from realign.store.quarantine import Quarantine
+from realign.store.tracked import content_digest
 
 
 @pytest.fixture
@@ -266,3 +267,19 @@ def test_an_item_is_named_on_the_command_line_and_in_the_status(project, capsys)
         with pytest.raises(SystemExit):
             stage.main(wrong)
     assert "--strategy" in capsys.readouterr().err
+
+
+def test_under_dvc_a_stage_refuses_an_input_that_is_not_what_was_written(project, monkeypatch, capsys):
+    assert stage.main(["prepare"]) == 0
+    path = project / ARTIFACTS["prompts"].path
+    out = f"{{path: {ARTIFACTS['prompts'].path}, md5: {content_digest(path)}}}"
+    (project / "dvc.lock").write_text(f"stages: {{prepare: {{outs: [{out}]}}}}")
+    monkeypatch.setenv("DVC_STAGE", "generate")
+    prompts = read_table(path, schemas.PROMPTS)
+    write_table(path, prompts.iloc[:1], schemas.PROMPTS)
+    assert stage.main(["generate"]) == 2
+    assert status(project, "generate")["code"] == "artifact.damaged"
+    assert "is not what stage prepare wrote" in capsys.readouterr().err
+    monkeypatch.delenv("DVC_STAGE")
+    assert stage.main(["generate"]) == 2
+    assert status(project, "generate")["code"] == "artifact.missing", "by hand, the model is what lacks"
