@@ -81,8 +81,9 @@ def check(root: Path) -> Params:
     from realign.training import objective
 
     params = params_file.load(root / params_file.PARAMS_FILE)
-    yaml_file.load(root / dvc_cli.PIPELINE)
     tracked.tracked(root)  # dvc.lock and the .dvc files can be read
+    if (root / dvc_cli.PIPELINE).is_file():
+        yaml_file.load(root / dvc_cli.PIPELINE)
     refuse(
         (params.strategy, *params.audit),
         registry(root / ARTIFACTS["strategies"].path),
