@@ -49,7 +49,13 @@ def label(
         output.say,
         partial(waiting.resume_if_served, root, output.say),
     )
-    labels.keep(root, output.say)
+    try:
+        with project.locked(root):  # a stage at work must not be given votes that it did not read
+            labels.keep(root, output.say)
+    except UserError as error:
+        if error.code != "project.locked":
+            raise
+        output.say("a run is under way; the next one takes the votes in")
 
 
 @votes_app.command("export")
@@ -60,7 +66,9 @@ def votes_export(
     """Write the queue of pairs for people, with the votes so far."""
     from flows import labels
 
-    count = labels.export_votes(project.find(), path, to)
+    root = project.find()
+    with project.locked(root):
+        count = labels.export_votes(root, path, to)
     output.say(f"{count} pairs written to {path}")
 
 
@@ -71,7 +79,9 @@ def votes_import(
     """Import votes that were given elsewhere, as a batch that DVC versions."""
     from flows import labels
 
-    count = labels.import_votes(project.find(), path, output.say)
+    root = project.find()
+    with project.locked(root):
+        count = labels.import_votes(root, path, output.say)
     output.say(
         f"{count} new or changed votes" + ("; commit data/labels/people, then: realign run" if count else "")
     )

@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
-from unit_builders import ROOT, label_row, label_rows
+from filelock import FileLock
+from typer.testing import CliRunner
+from unit_builders import ROOT, label_row, label_rows, refused
 
-from flows import labels
+from flows import labels, project
+from flows.cli import app
 from realign.config.params import People
 from realign.errors import LabelsMissing
 from realign.labelers.human.page.store import Store
@@ -176,3 +179,18 @@ def test_what_is_damaged_is_salvaged_and_what_is_sound_stays(root):
     assert count > 3
     with closing(Store(path)) as store:
         assert len(store.votes()) in (1, 2)
+
+
+@pytest.mark.parametrize(
+    "command", [["votes", "import", "v.jsonl"], ["votes", "export", "v.csv", "--to", "csv"]]
+)
+def test_votes_are_not_taken_in_under_a_run_that_reads_them(root, command, monkeypatch):
+    """DVC would record a batch as read that came while the label stage was at work."""
+    monkeypatch.setattr(project, "find", lambda: root)
+    with closing(page(root)) as store:
+        vote(store)
+    lock = root / ".work" / "run.lock"
+    lock.parent.mkdir()
+    with FileLock(lock), refused("project.locked"):
+        CliRunner().invoke(app, command, catch_exceptions=False)
+    assert not list((root / "data" / "labels").glob("people/*.parquet"))
