@@ -177,10 +177,9 @@ def main() -> None:
             raise
         print(f"\nrealign: {redact(str(refusal), *of_environment(os.environ))}", file=sys.stderr)
         status = 2
-    except KeyboardInterrupt:
-        print(interrupt.MESSAGE, file=sys.stderr)
-        status = interrupt.STATUS
     finally:
+        if status == interrupt.STATUS:  # in which typer turns a KeyboardInterrupt
+            print(interrupt.MESSAGE, file=sys.stderr)
         interrupt.end_within(_EXIT_SECONDS, status)
     sys.exit(status)  # type: ignore[arg-type]
 

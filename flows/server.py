@@ -5,6 +5,7 @@ alone until the flow has reported to it, and it ends with this process however t
 """
 
 import atexit
+import logging
 import os
 import re
 import socket
@@ -78,6 +79,8 @@ def ready() -> Iterator[None]:
         from prefect.context import refresh_global_settings_context
 
         where, stop = start()
+        runs = logging.getLogger("prefect.flow_runs")
+        runs.addFilter(lambda record: not record.getMessage().startswith("View at "))  # it will be gone
         atexit.register(stop)  # after Prefect's own exit handlers, which report the last events
         os.environ["PREFECT_API_URL"] = where
         refresh_global_settings_context()
@@ -119,6 +122,9 @@ def start(**settings: str) -> tuple[str, Callable[[], None]]:
         listener.close()  # else a request to a server that ended would wait for it
         try:
             httpx.get(f"{where}/health", timeout=_START_SECONDS).raise_for_status()
+        except KeyboardInterrupt:
+            process.kill()  # one that is still starting would first start
+            raise
         except httpx.HTTPError as error:
             _stop(process)
             log.seek(0)
