@@ -154,10 +154,10 @@ def test_hh_joins_turns_of_one_speaker_and_drops_empty_ones():
 
 def test_hh_words_like_a_speakers_name_inside_a_line_are_text():
     found = hh.read(
-        {"chosen": side("is Human: a name?", "Assistant: is"), "rejected": side("is Human: a name?", "no")}
+        {"chosen": side("is Human: a name?", "Human: is"), "rejected": side("is Human: a name?", "no")}
     )
     assert found.messages == [{"role": "user", "content": "is Human: a name?"}]
-    assert found.responses[0].text.strip() == "Assistant: is"
+    assert found.responses[0].text.strip() == "Human: is"
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ EXAMPLE = {
 _TURN = re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):")
 _ROLE = {"Human": "user", "Assistant": "assistant"}
 _OTHER = {
-    "Human": re.compile(r"^[ \t]*Assistant[ \t]*:", re.IGNORECASE | re.MULTILINE),
-    "Assistant": re.compile(r"^[ \t]*Human[ \t]*:", re.IGNORECASE | re.MULTILINE),
+    "Human": re.compile(r"\n[ \t]*Assistant[ \t]*:", re.IGNORECASE),
+    "Assistant": re.compile(r"\n[ \t]*Human[ \t]*:", re.IGNORECASE),
 }
 
 
