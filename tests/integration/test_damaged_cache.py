@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from workspace import Workspace
 
 from flows import damage, dvc_cli, project
 from realign.errors import UserError
@@ -27,10 +28,8 @@ TRACKED = ("data/made.txt", "models/folder/deep/weights", "models/folder/config"
 
 
 def dvc(root: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments], cwd=root, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = Workspace(root).dvc(*arguments)
+    assert done.returncode == 0, done.stdout
     return done.stdout
 
 
@@ -41,6 +40,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "data").mkdir(parents=True)
     (root / "data/raw.txt").write_text("something to work on\n" * 50)
     (root / "dvc.yaml").write_text(PIPELINE)
+    (root / "params.yaml").write_text("seed: 1\n")
     subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
     dvc(root, "init", "--quiet")
     dvc(root, "add", "--quiet", "data/raw.txt")

@@ -125,7 +125,9 @@ def test_labeled_pairs_become_preferences_whose_export_reads_back(tmp_path: Path
         "select.budget=30",
         *_SMALL,
     )
-    done = project.realign("run", "--until", "label", "--profile", "hh", *(word for c in changes for word in ("--set", c)))
+    done = project.realign(
+        "run", "--until", "label", "--profile", "hh", *(word for c in changes for word in ("--set", c))
+    )
     assert done.returncode == 0, done.stdout[-3000:]
     assert "the rows look like 'trl' data" in done.stdout
     labels = pd.read_parquet(project.root / "data/labels.parquet")
