@@ -1,5 +1,6 @@
 """One small run, made once, from which the tests of a finished project start."""
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -105,4 +106,5 @@ def server(tmp_path: Path) -> Iterator[str]:
     """The address of a Prefect server that knows this test's deployment and no other."""
     group, address = prefect_server.start(tmp_path / "server")
     yield address
-    os.killpg(group, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # a test may have killed it
+        os.killpg(group, signal.SIGKILL)
