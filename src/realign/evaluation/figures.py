@@ -81,7 +81,7 @@ class Definition:
         reads: columns without which a table does not give it.
         scale: rate (between 0 and 1), positive, or plain: bounds that its interval keeps to.
         better: higher, lower, or neither.
-        ratio: from rows to numerators and denominators.
+        ratio: from rows to numerators and denominators; None where a figure is fitted to a whole run.
     """
 
     title: str
@@ -89,7 +89,7 @@ class Definition:
     reads: tuple[str, ...]
     scale: str
     better: str
-    ratio: Callable[[pd.DataFrame], Ratio]
+    ratio: Callable[[pd.DataFrame], Ratio] | None = None
 
 
 FIGURES: dict[str, Definition] = {}
@@ -107,12 +107,19 @@ def figure(
     return enter
 
 
+def _column(
+    name: str, title: str, meaning: str, *, reads: tuple[str, ...], scale: str = "plain", better: str = ""
+) -> None:
+    """Enter the mean of the first column that is read, over the rows that have it."""
+    FIGURES[name] = Definition(title, meaning, reads, scale, better, lambda rows: _mean(rows[reads[0]]))
+
+
 def terms(rows: pd.DataFrame) -> dict[str, Terms]:
     """The terms of every figure whose columns these rows have."""
     return {
         name: Terms(*definition.ratio(rows), definition.scale)
         for name, definition in FIGURES.items()
-        if set(definition.reads) <= set(rows.columns)
+        if definition.ratio and set(definition.reads) <= set(rows.columns)
     }
 
 
@@ -197,7 +204,6 @@ def _mean(values: pd.Series[Any] | np.ndarray, counted: np.ndarray | None = None
     reads=("winner", "gold"), scale="rate", better="lower",
 )  # fmt: skip
 def label_error(rows: pd.DataFrame) -> Ratio:
-    """A label of a or b against a gold label of a or b."""
     return _mean(rows["winner"] != rows["gold"], decided(rows["winner"]) & decided(rows["gold"]))
 
 
@@ -206,21 +212,16 @@ def label_error(rows: pd.DataFrame) -> Ratio:
     reads=("winner", "p_winner"), scale="rate", better="lower",
 )  # fmt: skip
 def expected_error(rows: pd.DataFrame) -> Ratio:
-    """1 - p of the side with the higher score."""
     return _mean(1.0 - rows["p_winner"], decided(rows["winner"]))
 
 
-@figure("score gap", "mean difference of the two scores", reads=("score_gap",), scale="positive")
-def score_gap(rows: pd.DataFrame) -> Ratio:
-    """|score of a - score of b|, in the units in which gaps compare."""
-    return _mean(rows["score_gap"])
+_column("score_gap", "score gap", "mean difference of the two scores", reads=("score_gap",), scale="positive")
 
 
 @figure(
     "ties", "share of labels that decide nothing: a tie, or both bad", reads=("winner",), scale="rate", better="lower"
 )  # fmt: skip
 def ties(rows: pd.DataFrame) -> Ratio:
-    """Ties of all labels."""
     return _mean(np.isin(rows["winner"].to_numpy(dtype=object), TIES))
 
 
@@ -229,7 +230,6 @@ def ties(rows: pd.DataFrame) -> Ratio:
     reads=("winner", "log_length_ratio"), scale="rate",
 )  # fmt: skip
 def longer_wins(rows: pd.DataFrame) -> Ratio:
-    """1 where the winner is the longer one, 0 the shorter one, 1/2 where both are of one length."""
     toward = np.where(rows["winner"] == "a", 1, -1) * np.sign(rows["log_length_ratio"])
     return _mean((toward + 1) / 2, decided(rows["winner"]))
 
@@ -239,79 +239,53 @@ def longer_wins(rows: pd.DataFrame) -> Ratio:
     better="lower",
 )  # fmt: skip
 def abs_log_length_ratio(rows: pd.DataFrame) -> Ratio:
-    """How far lengths are apart."""
     return _mean(rows["log_length_ratio"].abs())
 
 
-@figure("similarity", "mean cosine of the two responses", reads=("similarity",))
-def similarity(rows: pd.DataFrame) -> Ratio:
-    """How alike the two responses are."""
-    return _mean(rows["similarity"])
-
-
-@figure("gold gap", "mean quality gap by gold, ties included", reads=("gold_gap",), scale="positive")
-def gold_gap(rows: pd.DataFrame) -> Ratio:
-    """|quality of a - quality of b|, where gold is known."""
-    return _mean(rows["gold_gap"])
-
+_column("similarity", "similarity", "mean cosine of the two responses", reads=("similarity",))
+_column(
+    "gold_gap", "gold gap", "mean quality gap by gold, ties included", reads=("gold_gap",), scale="positive"
+)
 
 # Held-out prompts, answered by a policy and by its base
 
-
-@figure(
-    "win rate", "share of held-out prompts on which the policy's answer is better than its base's; equal: half",
+_column(
+    "win_rate", "win rate",
+    "share of held-out prompts on which the policy's answer is better than its base's; equal: half",
     reads=("win",), scale="rate", better="higher",
 )  # fmt: skip
-def win_rate(rows: pd.DataFrame) -> Ratio:
-    """1 where the policy's answer is better, 1/2 where both are equal."""
-    return _mean(rows["win"])
 
 
+# `sample` is there in tables of single answers only: a mean over samples is hardly ever exactly 1/2.
 @figure("win ties", "share of answers that the scorer calls equal", reads=("win", "sample"), scale="rate")
 def win_ties(rows: pd.DataFrame) -> Ratio:
-    """Answers as good as the base's; of single answers only, not of means over samples."""
     return _mean(rows["win"] == 0.5)
 
 
 # Held-out pairs with a better and a worse response
 
-
-@figure(
-    "pair accuracy", "share of held-out pairs whose better side has the higher implicit reward",
+_column(
+    "pair_accuracy", "pair accuracy",
+    "share of held-out pairs whose better side has the higher implicit reward",
     reads=("correct",), scale="rate", better="higher",
 )  # fmt: skip
-def pair_accuracy(rows: pd.DataFrame) -> Ratio:
-    """1 where the better side has the higher implicit reward, 1/2 where both are equal."""
-    return _mean(rows["correct"])
-
-
-@figure(
-    "reward margin", "β · (log-ratio of better - log-ratio of worse), TRL's rewards/margins", reads=("margin",),
-    better="higher",
+_column(
+    "reward_margin", "reward margin",
+    "β · (log-ratio of better - log-ratio of worse), TRL's rewards/margins",
+    reads=("margin",), better="higher",
 )  # fmt: skip
-def reward_margin(rows: pd.DataFrame) -> Ratio:
-    """Implicit reward of the better side less that of the worse."""
-    return _mean(rows["margin"])
-
-
-@figure("log-ratio gap", "the same without β, in nats", reads=("gap",), better="higher")
-def log_ratio_gap(rows: pd.DataFrame) -> Ratio:
-    """The reward margin in nats."""
-    return _mean(rows["gap"])
-
+_column("log_ratio_gap", "log-ratio gap", "the same without β, in nats", reads=("gap",), better="higher")
 
 # The policy's own answers
 
-
-@figure("KL", "of the policy from the base on the policy's own answers, nats", reads=("kl",))
-def kl_nats_per_response(rows: pd.DataFrame) -> Ratio:
-    """Mean of ln(policy / base)."""
-    return _mean(rows["kl"])
+_column(
+    "kl_nats_per_response", "KL", "of the policy from the base on the policy's own answers, nats",
+    reads=("kl",),
+)  # fmt: skip
 
 
 @figure("KL per token", "the same per token", reads=("kl", "policy_tokens"))
 def kl_nats_per_token(rows: pd.DataFrame) -> Ratio:
-    """ln(policy / base) over the policy's tokens."""
     return rows["kl"].to_numpy(dtype=float), rows["policy_tokens"].to_numpy(dtype=float)
 
 
@@ -319,26 +293,14 @@ def kl_nats_per_token(rows: pd.DataFrame) -> Ratio:
     "length of answers", "policy's tokens / base's tokens", reads=("policy_tokens", "base_tokens"), scale="positive"
 )  # fmt: skip
 def length_ratio(rows: pd.DataFrame) -> Ratio:
-    """Tokens of the policy's answers over tokens of the base's."""
     return rows["policy_tokens"].to_numpy(dtype=float), rows["base_tokens"].to_numpy(dtype=float)
 
 
-@figure(
-    "quality of the base",
-    "mean quality of the base's answers, in the scorer's units",
+_column(
+    "quality_base", "quality of the base", "mean quality of the base's answers, in the scorer's units",
     reads=("base_quality",),
-)
-def quality_base(rows: pd.DataFrame) -> Ratio:
-    """Of the base's answers."""
-    return _mean(rows["base_quality"])
-
-
-@figure(
-    "quality of the policy",
-    "mean quality of the policy's answers",
-    reads=("policy_quality",),
-    better="higher",
-)
-def quality_policy(rows: pd.DataFrame) -> Ratio:
-    """Of the policy's answers."""
-    return _mean(rows["policy_quality"])
+)  # fmt: skip
+_column(
+    "quality_policy", "quality of the policy", "mean quality of the policy's answers",
+    reads=("policy_quality",), better="higher",
+)  # fmt: skip

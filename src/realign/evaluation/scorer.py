@@ -1,13 +1,13 @@
 """The scorer of held-out answers: a quality for any response, whoever wrote it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from realign.config.params import Embed, Model
+from realign.config.params import Embed, Evaluate, Model
 from realign.data.simulation.qualities import qualities
 from realign.evaluation.intervals import Figure, Resampling, rate
 from realign.models import score_head
@@ -15,6 +15,26 @@ from realign.models.embedders.texts import text_vectors
 from realign.models.rewards import rewards
 from realign.store.quarantine import require_rows
 from realign.store.work import Work
+
+
+@dataclass(frozen=True)
+class ScorerInputs:
+    """What a scorer may look at: stages that measure a policy read these artifacts."""
+
+    prompts: pd.DataFrame
+    scores: pd.DataFrame
+    embeddings: pd.DataFrame
+    base: Path
+
+
+@dataclass(frozen=True)
+class ScorerSettings:
+    """The keys of params.yaml that say who scores."""
+
+    embed: Embed
+    reward_model: Model = field(metadata={"key": "label.reward_model"})
+    annotator: str = field(metadata={"key": "label.annotator"})
+    evaluate: Evaluate = field(metadata={"only": ("scorer",)})
 
 
 @dataclass(frozen=True)
@@ -52,48 +72,25 @@ class Scorer:
         return rate((better > worse).astype(float), how)
 
 
-def scorer(
-    kind: str,
-    embed: Embed,
-    reward_model: Model,
-    annotator: str,
-    *,
-    prompts: pd.DataFrame,
-    scores: pd.DataFrame,
-    embeddings: pd.DataFrame,
-    base: Path,
-    work: Work,
-) -> Scorer:
-    """The scorer that evaluate.scorer names.
-
-    Args:
-        kind: rule, score_head or reward_model.
-        embed: the embed section.
-        reward_model: which one, for a reward model.
-        annotator: whose scores a reward head is fitted to.
-        prompts: the prompts table; a reward head is fitted to train prompts alone.
-        scores: the scores table.
-        embeddings: the embeddings table.
-        base: the base policy's folder, for vectors of new texts.
-        work: keeps rewards that are known.
+def scorer(inputs: ScorerInputs, settings: ScorerSettings, work: Work) -> Scorer:
+    """The scorer that evaluate.scorer names; a reward head is fitted to the scores of train prompts alone.
 
     Raises:
         UserError: there are no scores that a reward head could be fitted to.
     """
+    kind, model = settings.evaluate.scorer, settings.reward_model
     if kind == "rule":
         return Scorer(qualities, "rule")
     if kind == "reward_model":
         return Scorer(
-            lambda rows, column: rewards(
-                reward_model, rows["messages"].tolist(), rows[column].tolist(), work
-            ),
-            f"reward_model: {reward_model.name}@{reward_model.revision}",
+            lambda rows, column: rewards(model, rows["messages"].tolist(), rows[column].tolist(), work),
+            f"reward_model: {model.name}@{model.revision}",
         )
-    vectors = text_vectors(base, embed, {})
-    head = _fit(prompts, scores, embeddings, annotator)
+    vectors = text_vectors(inputs.base, settings.embed, {})
+    head = _fit(inputs.prompts, inputs.scores, inputs.embeddings, settings.annotator)
     return Scorer(
         lambda rows, column: head.quality(vectors(rows[column].tolist())),
-        f"score_head: ridge on {embed.method}, alpha {head.alpha:g}, from scores by {annotator}",
+        f"score_head: ridge on {settings.embed.method}, alpha {head.alpha:g}, from scores by {settings.annotator}",
         head,
     )
 

@@ -33,7 +33,7 @@ def label(request: LabelRequest) -> Labels:
     p_a = training["p_a"].to_numpy(dtype=float)
     prompts = training["prompt_id"].to_numpy(dtype=str)
     sides = _vectors(request, training)
-    head = reward_head.cross_fit(*sides, reward_head.target(p_a), prompts)
+    head = reward_head.CrossFitted(*sides, reward_head.target(p_a), prompts)
     gap = head.gap(*_vectors(request, pairs), pairs["prompt_id"].to_numpy(dtype=str))
     winner = np.where(gap > 0, Label.A.value, np.where(gap < 0, Label.B.value, Label.TIE.value)).astype(
         object

@@ -1,6 +1,6 @@
 """A ridge head on differences of embeddings, or of other features, trained on labeled pairs.
 
-    head = pairwise.cross_fit(vectors_a, vectors_b, target(p_a), prompt_ids)
+    head = CrossFitted(vectors_a, vectors_b, target(p_a), prompt_ids)
     gap = head.gap(vectors_a, vectors_b, prompt_ids)   # how much better a is; above 0: a
     head.p_a(gap)                                      # the same as a probability
 
@@ -73,10 +73,10 @@ class CrossFitted:
     vectors_b: np.ndarray
     target: np.ndarray
     prompt_ids: np.ndarray
-    log_length_ratio: np.ndarray | None
-    covariate: bool
-    columns: Sequence[int] | None
-    parts: int
+    log_length_ratio: np.ndarray | None = None
+    covariate: bool = False
+    columns: Sequence[int] | None = None
+    parts: int = FOLDS
 
     @cached_property
     def whole(self) -> Head:
@@ -226,34 +226,6 @@ def fit(
         return Head(weights, float(model.alpha_))
     left = target - (vectors_a - vectors_b) @ weights
     return Head(weights, float(model.alpha_), _slope_of(left, log_length_ratio))
-
-
-def cross_fit(
-    vectors_a: np.ndarray,
-    vectors_b: np.ndarray,
-    target: np.ndarray,
-    prompt_ids: np.ndarray,
-    log_length_ratio: np.ndarray | None = None,
-    folds: int = FOLDS,
-    covariate: bool = False,
-    columns: Sequence[int] | None = None,
-) -> CrossFitted:
-    """One head for new prompts, and one a fold for the labeled ones.
-
-    Args:
-        vectors_a: shape (n, d).
-        vectors_b: shape (n, d).
-        target: from -1 to 1, see `target`. Shape (n,).
-        prompt_ids: the prompt of each pair; all pairs of a prompt share a fold. Shape (n,).
-        log_length_ratio: as in `fit`. Shape (n,).
-        folds: how many.
-        covariate: as in `fit`.
-        columns: as in `fit`.
-    """
-    return CrossFitted(
-        np.asarray(vectors_a), np.asarray(vectors_b), np.asarray(target), np.asarray(prompt_ids),
-        log_length_ratio, covariate, columns, folds,
-    )  # fmt: skip
 
 
 def without_length(values: np.ndarray, log_length_ratio: np.ndarray) -> np.ndarray:

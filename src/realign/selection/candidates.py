@@ -143,7 +143,7 @@ class Candidates:
                 code="strategy.no_labels",
             )
         known, both = self.labeled_pairs, self.options.text_features
-        return pairwise.cross_fit(
+        return pairwise.CrossFitted(
             np.hstack([known.vectors_a, known.features_a]) if both else known.vectors_a,
             np.hstack([known.vectors_b, known.features_b]) if both else known.vectors_b,
             known.target,

@@ -48,7 +48,7 @@ def test_a_kind_with_few_columns_weighs_as_much_as_one_with_many():
 def test_random_labels_teach_nothing_out_of_fold():
     a, b, _, names = planted(600)
     y = np.random.default_rng(9).choice([-1.0, 1.0], 600)
-    head = pairwise.cross_fit(a, b, y, names)
+    head = pairwise.CrossFitted(a, b, y, names)
     right = (np.sign(head.gap(a, b, names)) == y).mean()
     assert 0.4 < right < 0.6
     assert head.slope < 3
@@ -59,8 +59,8 @@ def test_no_prompt_is_scored_by_a_head_that_saw_it():
     a, b, gap, names = planted()
     rows = names == names[0]
     flipped = np.where(rows, -50.0 * np.sign(gap), np.sign(gap))
-    honest = pairwise.cross_fit(a, b, np.sign(gap), names)
-    poisoned = pairwise.cross_fit(a, b, flipped, names)
+    honest = pairwise.CrossFitted(a, b, np.sign(gap), names)
+    poisoned = pairwise.CrossFitted(a, b, flipped, names)
     np.testing.assert_array_equal(
         honest.gap(a[rows], b[rows], names[rows]), poisoned.gap(a[rows], b[rows], names[rows])
     )
@@ -92,7 +92,7 @@ def test_probabilities_are_calibrated():
     a, b, gap, names = planted(3000, noise=0.0)
     truth = expit(gap)
     y = np.where(np.random.default_rng(2).random(3000) < truth, 1.0, -1.0)
-    head = pairwise.cross_fit(a, b, y, names)
+    head = pairwise.CrossFitted(a, b, y, names)
     said = head.p_a(head.gap(a, b, names))
     for low in (0.0, 0.2, 0.4, 0.6, 0.8):
         part = (said >= low) & (said < low + 0.2)
@@ -102,15 +102,15 @@ def test_probabilities_are_calibrated():
 def test_the_order_of_rows_changes_nothing():
     a, b, gap, names = planted(300)
     order = np.random.default_rng(3).permutation(300)
-    one = pairwise.cross_fit(a, b, np.sign(gap), names)
-    other = pairwise.cross_fit(a[order], b[order], np.sign(gap)[order], names[order])
+    one = pairwise.CrossFitted(a, b, np.sign(gap), names)
+    other = pairwise.CrossFitted(a[order], b[order], np.sign(gap)[order], names[order])
     np.testing.assert_array_equal(one.gap(a, b, names), other.gap(a, b, names))
 
 
 @pytest.mark.parametrize("n", [0, 3, 9])
 def test_too_few_labels_teach_nothing(n):
     a, b, gap, names = planted(40)
-    head = pairwise.cross_fit(a[:n], b[:n], np.sign(gap[:n]), names[:n])
+    head = pairwise.CrossFitted(a[:n], b[:n], np.sign(gap[:n]), names[:n])
     assert head.gap(a, b, names).tolist() == [0.0] * 40
     assert head.p_a(head.gap(a, b, names)).tolist() == [0.5] * 40
 
@@ -139,6 +139,6 @@ def test_length_as_a_covariate_gets_a_coefficient_without_penalty():
     assert head.length == pytest.approx(exact[d], rel=1e-6)
     np.testing.assert_allclose(head.gap(a, b, ratio), x @ exact, atol=1e-5)
     names = np.array([f"p{i}" for i in range(n)])
-    crossed = pairwise.cross_fit(a, b, y, names, ratio, covariate=True)
+    crossed = pairwise.CrossFitted(a, b, y, names, ratio, covariate=True)
     fresh = np.full(n, "unseen")
     np.testing.assert_array_equal(crossed.gap(a, b, fresh, ratio), head.gap(a, b, ratio))

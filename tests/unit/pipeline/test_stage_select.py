@@ -169,7 +169,7 @@ def test_a_pilot_teaches_and_every_pair_says_what_the_head_predicts(counted, tmp
         counts = [text_features(text[found[side]]) for side in ("response_a", "response_b")]
         sides = [np.hstack(both) for both in zip(sides, counts, strict=True)]
         kinds = (sides[0].shape[1] - len(TEXT_FEATURES), len(TEXT_FEATURES))
-    head = pairwise.cross_fit(*lessons_of, taught.target, taught.prompt_ids, columns=kinds)
+    head = pairwise.CrossFitted(*lessons_of, taught.target, taught.prompt_ids, columns=kinds)
     expected = head.gap(*sides, found["prompt_id"].to_numpy())
     np.testing.assert_allclose(found["predicted_gap"], expected, atol=2e-6)
     same = run_stage("select", tables, tmp_path, changes, pilot=shuffled(pilot)).pairs

@@ -1,5 +1,6 @@
 """All arms of an equal-budget experiment against each other: figures, differences, labels saved, the conclusion."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,11 +65,17 @@ def compare(answers: pd.DataFrame, margins: pd.DataFrame, picks: pd.DataFrame, s
     runs = measure(answers, margins, picks, grid)
     how = Resampling(settings.resamples, settings.confidence, settings.seed)
     families = (PRIMARY, SECONDARY)
-    differences = _differences(runs, grid, settings.confidence)
+    confidence = settings.confidence
+    arms = _rows(
+        grid, 0, lambda k, b: {name: _figure(name, part, k, b, confidence) for name, part in runs.items()}
+    )
+    differences = _rows(
+        grid, 1, lambda k, b: {name: _difference(part, k, b, confidence) for name, part in runs.items()}
+    )
     for name in families:
         _correct([row["figures"][name] for row in differences if row["figures"][name]])
     result: Json = {
-        "confidence": settings.confidence,
+        "confidence": confidence,
         "resamples": settings.resamples,
         "seed": settings.seed,
         "baseline": grid.baseline,
@@ -78,7 +85,7 @@ def compare(answers: pd.DataFrame, margins: pd.DataFrame, picks: pd.DataFrame, s
         "prompts": int(answers["prompt_id"].nunique()),
         "pairs": int(margins["pair_id"].nunique()),
         "ece_by_chance": round(ece_by_chance(margins), _DECIMALS),
-        "arms": _arms(runs, grid, settings.confidence),
+        "arms": arms,
         "differences": differences,
         "saved": {name: saved(runs[name], grid, how) for name in families},
     }
@@ -108,20 +115,20 @@ def _grid(answers: pd.DataFrame, margins: pd.DataFrame, picks: pd.DataFrame, bas
     return Grid((baseline, *others), tuple(budgets), tuple(seeds))
 
 
-def _arms(runs: dict[str, Runs], grid: Grid, confidence: float) -> list[Json]:
-    rows = []
-    for k, strategy in enumerate(grid.strategies):
-        for b, budget in enumerate(grid.budgets):
-            figures = {name: _figure(name, part, (k, b), confidence) for name, part in runs.items()}
-            rows.append({"strategy": strategy, "budget": budget, "figures": figures})
-    return rows
+def _rows(grid: Grid, first: int, figures: Callable[[int, int], Json]) -> list[Json]:
+    """A row for every strategy from number `first` on, and every budget; `figures` of their two numbers."""
+    return [
+        {"strategy": grid.strategies[k], "budget": budget, "figures": figures(k, b)}
+        for k in range(first, len(grid.strategies))
+        for b, budget in enumerate(grid.budgets)
+    ]
 
 
-def _figure(name: str, runs: Runs, place: tuple[int, int], confidence: float) -> Json | None:
-    estimate = arm(runs, *place)
+def _figure(name: str, runs: Runs, k: int, b: int, confidence: float) -> Json | None:
+    estimate = arm(runs, k, b)
     if estimate is None:
         return None
-    values, prompts = runs.value[place], int(runs.prompts[place])
+    values, prompts = runs.value[k, b], int(runs.prompts[k, b])
     figure = _exact(name, estimate, prompts, confidence)
     if figure is None:
         low, high = _interval(name, estimate, confidence)
@@ -148,17 +155,8 @@ def _interval(name: str, estimate: Estimate, confidence: float) -> tuple[float, 
     return _round(ends[0]), _round(ends[1])
 
 
-def _differences(runs: dict[str, Runs], grid: Grid, confidence: float) -> list[Json]:
-    rows = []
-    for k, strategy in enumerate(grid.strategies[1:], start=1):
-        for b, budget in enumerate(grid.budgets):
-            figures = {name: _difference(part, k, b, grid, confidence) for name, part in runs.items()}
-            rows.append({"strategy": strategy, "budget": budget, "figures": figures})
-    return rows
-
-
-def _difference(runs: Runs, strategy: int, budget: int, grid: Grid, confidence: float) -> Json | None:
-    apart = difference(runs, strategy, 0, budget)
+def _difference(runs: Runs, k: int, b: int, confidence: float) -> Json | None:
+    apart = difference(runs, k, 0, b)
     if apart is None:
         return None
     half = apart.half_width(confidence)
@@ -166,7 +164,7 @@ def _difference(runs: Runs, strategy: int, budget: int, grid: Grid, confidence: 
         "value": _round(apart.value),
         "low": _round(apart.value - half),
         "high": _round(apart.value + half),
-        "p": _round(apart.p_value()) if len(grid.seeds) > 1 else None,
+        "p": _round(apart.p_value()) if runs.value.shape[2] > 1 else None,
     }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from realign.evaluation.paired import holm
+from realign.evaluation.paired import holm, p_words
 from realign.experiments.compare.metrics import PRIMARY, SECONDARY
 from realign.experiments.compare.runs import Grid, Runs
 from realign.experiments.compare.variance import difference
@@ -85,7 +85,7 @@ def _in_score(name: str, budget: int, result: Json) -> str:
     figure = _figures(name, budget, result)[PRIMARY]
     return (
         f"with {budget} labels its pair accuracy is {_share(there)} against {result['baseline']}'s {_share(baseline)} "
-        f"({_points(figure)}, Holm-corrected p {_p(figure['p_holm'])})"
+        f"({_points(figure)}, {_p(figure)})"
     )
 
 
@@ -117,7 +117,7 @@ def _win_rate(name: str, budget: int, result: Json) -> str:
     sure = raw["p_holm"] is not None and raw["p_holm"] <= 1 - result["confidence"]
     word = ("higher too" if raw["value"] > 0 else "lower") if sure else "not distinguishable"
     controlled = f"; at equal lengths {_points(level)}" if level else ""
-    return f"Its win rate against the base is {word}: {_points(raw)}, Holm-corrected p {_p(raw['p_holm'])}{controlled}."
+    return f"Its win rate against the base is {word}: {_points(raw)}, {_p(raw)}{controlled}."
 
 
 def _nearest(result: Json) -> str:
@@ -128,7 +128,7 @@ def _nearest(result: Json) -> str:
     figure = row["figures"][PRIMARY]
     return (
         f"The largest difference in pair accuracy is {row['strategy']}'s with {row['budget']} labels: "
-        f"{_points(figure)}, Holm-corrected p {_p(figure['p_holm'])}."
+        f"{_points(figure)}, {_p(figure)}."
     )
 
 
@@ -169,12 +169,12 @@ def _points(figure: Json) -> str:
     return f"{100 * figure['value']:+.1f} points [{100 * figure['low']:+.1f}, {100 * figure['high']:+.1f}]"
 
 
+def _p(figure: Json) -> str:
+    return f"Holm-corrected p {p_words(figure['p_holm'], '= ')}"
+
+
 def _share(value: float, digits: int = 1) -> str:
     return f"{100 * value:.{digits}f} %"
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
 
 
 def _listed(names: list[Any]) -> str:

@@ -22,21 +22,17 @@ def _given(*tables: schemas.Table) -> list[str]:
     return [name for name, one in FIGURES.items() if any(set(one.reads) <= set(t.names) for t in tables)]
 
 
-def _fitted(rows: pd.DataFrame) -> figures.Ratio:
-    raise NotImplementedError("fitted to a whole run, see measure")
-
-
 LEARNED: dict[str, Definition] = {
     **{name: FIGURES[name] for name in _given(schemas.ARM_MARGINS, schemas.ARM_ANSWERS)},
     "lc_win_rate": Definition(
-        "length-controlled win rate", "the same at equal lengths, by a logistic model", (), "rate", "higher", _fitted
+        "length-controlled win rate", "the same at equal lengths, by a logistic model", (), "rate", "higher"
     ),
     "ece": Definition(
         "calibration error (ECE)", "of the implicit reward, p = sigmoid(|margin|); inflated by few pairs", (),
-        "positive", "lower", _fitted,
+        "positive", "lower",
     ),
 }  # fmt: skip
-"""What an arm's policy does; the last two are fitted to all rows of a run and no plain ratio of sums."""
+"""What an arm's policy does; `measure` fits the last two to all rows of a run."""
 
 BOUGHT: dict[str, Definition] = {name: FIGURES[name] for name in _given(schemas.ARM_PICKS)}
 """What an arm's labels are like."""

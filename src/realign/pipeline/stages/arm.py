@@ -3,15 +3,14 @@
 import json
 import shutil
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from realign.config.params import Arm, Embed, Evaluate, Generate, Model, Train
+from realign.config.params import Arm, Generate, Train
 from realign.data.pairs import as_preferences, with_texts
 from realign.evaluation import held_out
-from realign.evaluation.scorer import scorer
+from realign.evaluation.scorer import ScorerInputs, ScorerSettings, scorer
 from realign.quality import frames, gate, suites
 from realign.store import ids, schemas
 from realign.store.quarantine import require_rows
@@ -23,26 +22,18 @@ MATRIX = {"strategy": "compare.strategies", "budget": "compare.budgets", "seed":
 
 
 @dataclass(frozen=True)
-class Inputs:
-    prompts: pd.DataFrame
+class Inputs(ScorerInputs):
     responses: pd.DataFrame
-    embeddings: pd.DataFrame
-    scores: pd.DataFrame
-    base: Path
     arm_picks: pd.DataFrame
     held_out: pd.DataFrame
     base_answers: pd.DataFrame
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(ScorerSettings):
     seed: int
     generate: Generate = field(metadata={"only": held_out.SAMPLING})
-    embed: Embed
-    reward_model: Model = field(metadata={"key": "label.reward_model"})
-    annotator: str = field(metadata={"key": "label.annotator"})
     train: Train
-    evaluate: Evaluate = field(metadata={"only": ("scorer",)})
     samples: int = field(metadata={"key": "compare.samples"})
 
 
@@ -99,10 +90,7 @@ def _answers(
     options = settings.generate
     rows = held_out.occasions(inputs.prompts, tokenizer, options, settings.samples)
     policy = held_out.answers(model, tokenizer, rows, options, settings.seed, "arm: answers")
-    measure = scorer(
-        settings.evaluate.scorer, settings.embed, settings.reward_model, settings.annotator,
-        prompts=inputs.prompts, scores=inputs.scores, embeddings=inputs.embeddings, base=inputs.base, work=work,
-    )  # fmt: skip
+    measure = scorer(inputs, settings, work)
     kl = held_out.divergence(model, tokenizer, rows, policy, record, options)
     rows = held_out.scored(rows.assign(kl=kl), policy, measure, "policy")
     base = inputs.base_answers.rename(columns={"tokens": "base_tokens", "quality": "base_quality"})

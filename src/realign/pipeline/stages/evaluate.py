@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from realign.config.params import Embed, Evaluate, Generate, Model
+from realign.config.params import Evaluate, Generate
 from realign.evaluation import factors, held_out
 from realign.evaluation.calibration import calibration
 from realign.evaluation.figures import with_intervals
 from realign.evaluation.intervals import Resampling
 from realign.evaluation.labels import error_by_similarity, strategies
-from realign.evaluation.scorer import Scorer, scorer
+from realign.evaluation.scorer import Scorer, ScorerInputs, ScorerSettings, scorer
 from realign.models.adapter import RECORD
 from realign.models.load import load_policy
 from realign.store import schemas
@@ -23,25 +23,18 @@ from realign.store.work import Work
 
 
 @dataclass(frozen=True)
-class Inputs:
-    prompts: pd.DataFrame
+class Inputs(ScorerInputs):
     responses: pd.DataFrame
-    embeddings: pd.DataFrame
-    scores: pd.DataFrame
     validated_train: pd.DataFrame
     validated_measure: pd.DataFrame
     labels: pd.DataFrame
-    base: Path
     adapter: Path
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(ScorerSettings):
     seed: int
     generate: Generate = field(metadata={"only": held_out.SAMPLING})
-    embed: Embed
-    reward_model: Model = field(metadata={"key": "label.reward_model"})
-    annotator: str = field(metadata={"key": "label.annotator"})
     evaluate: Evaluate
 
 
@@ -65,10 +58,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     margins = held_out.margins(
         model, tokenizer, pairs, inputs.prompts, inputs.responses, record, settings.generate
     )
-    measure = scorer(
-        settings.evaluate.scorer, settings.embed, settings.reward_model, settings.annotator,
-        prompts=inputs.prompts, scores=inputs.scores, embeddings=inputs.embeddings, base=inputs.base, work=work,
-    )  # fmt: skip
+    measure = scorer(inputs, settings, work)
     accuracy = measure.accuracy(pairs, inputs.embeddings, how)
     judgements = _judgements(model, tokenizer, inputs, settings, record, measure)
     picked = pd.concat([inputs.validated_train, inputs.validated_measure])

@@ -1,13 +1,12 @@
 """reference: the base policy's answers to held-out prompts, against which every arm is measured."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pandas as pd
 
-from realign.config.params import Embed, Evaluate, Generate, Model
+from realign.config.params import Generate
 from realign.evaluation import held_out
-from realign.evaluation.scorer import scorer
+from realign.evaluation.scorer import ScorerInputs, ScorerSettings, scorer
 from realign.models.load import load_causal
 from realign.store import schemas
 from realign.store.work import Work
@@ -15,22 +14,13 @@ from realign.store.work import Work
 EXPERIMENT = True
 
 
-@dataclass(frozen=True)
-class Inputs:
-    prompts: pd.DataFrame
-    scores: pd.DataFrame
-    embeddings: pd.DataFrame
-    base: Path
+Inputs = ScorerInputs
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(ScorerSettings):
     seed: int
     generate: Generate = field(metadata={"only": held_out.SAMPLING})
-    embed: Embed
-    reward_model: Model = field(metadata={"key": "label.reward_model"})
-    annotator: str = field(metadata={"key": "label.annotator"})
-    evaluate: Evaluate = field(metadata={"only": ("scorer",)})
     samples: int = field(metadata={"key": "compare.samples"})
 
 
@@ -49,10 +39,7 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     options = settings.generate
     rows = held_out.occasions(inputs.prompts, tokenizer, options, settings.samples)
     base = held_out.answers(model, tokenizer, rows, options, settings.seed, "reference: base answers")
-    measure = scorer(
-        settings.evaluate.scorer, settings.embed, settings.reward_model, settings.annotator,
-        prompts=inputs.prompts, scores=inputs.scores, embeddings=inputs.embeddings, base=inputs.base, work=work,
-    )  # fmt: skip
+    measure = scorer(inputs, settings, work)
     columns = {"base_text": "text", "base_tokens": "tokens", "base_quality": "quality"}
     answers = held_out.scored(rows, base, measure, "base").drop(columns="tokens").rename(columns=columns)
     return Outputs(answers[schemas.BASE_ANSWERS.names])
