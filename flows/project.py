@@ -75,6 +75,7 @@ def check(root: Path) -> Params:
     from realign.data import sources
     from realign.data.prepare import detected
     from realign.labelers import registry as labelers
+    from realign.models import load
     from realign.selection import refuse, registry
     from realign.store import tracked
     from realign.store.artifacts import ARTIFACTS
@@ -91,6 +92,7 @@ def check(root: Path) -> Params:
         params.pilot,
         params.rewards,
     )
+    load.check_folders(params)
     if not (root / params.prepare.path).is_file():  # a pipe would be waited for without end
         raise UserError(
             f"prepare.path: {params.prepare.path} does not exist, or is no file. Put the raw file in its place, or name "

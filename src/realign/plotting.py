@@ -1,7 +1,7 @@
 """Charts as inline SVG: the same numbers give the same bytes; readable in black and white."""
 
 import io
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -58,3 +58,17 @@ def interval_rows(
     axes.set_ylim(-0.6, len(figures) - 0.4)
     axes.set_xlim(left=0)
     axes.set_xlabel(label)
+
+
+def names_beside(axes: Axes, points: Sequence[tuple[str, float, float]]) -> None:
+    """The name of each point (name, x, y) in a column at the right, moved apart, with a line to its point."""
+    bottom, top = axes.get_ylim()
+    gap = (top - bottom) * max(0.06, 0.2 / axes.get_position().height / axes.figure.get_figheight())
+    at = -np.inf
+    for name, x, y in sorted(points, key=lambda point: (point[2], point[1], point[0])):
+        at = max(y, at + gap)
+        axes.annotate(
+            name, (x, y), xytext=(1.03, at), textcoords=axes.get_yaxis_transform(), va="center",
+            annotation_clip=False, arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "#888888"},
+        )  # fmt: skip
+    axes.set_ylim(bottom, max(top, at + gap / 2))

@@ -141,10 +141,11 @@ def _compare(p: Params) -> Iterator[str]:
 
 
 def unpinned(key: str, named: Model | HubDataset, when: str) -> Iterator[str]:
-    """A name whose content can change is refused; the digest of a folder is checked when it is loaded."""
-    if not (named.name and named.revision):
+    """A name whose content can change is refused; a folder's revision is checked where files are read (models.load)."""
+    is_folder = isinstance(named, Model) and named.is_folder
+    if not named.name or not (named.revision or is_folder):
         yield f"{key}: name and revision are needed when {when}"
-    elif not _FIXED.fullmatch(named.revision) and not (isinstance(named, Model) and named.is_folder):
+    elif not is_folder and not _FIXED.fullmatch(str(named.revision)):
         yield (
             f"{key}.revision: {named.revision!r} is no commit (40 hex digits, which the hub shows in the history "
             "of the files) and no folder's digest, so it can come to mean other content; give one of these"

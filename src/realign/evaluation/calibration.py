@@ -13,6 +13,7 @@ from realign.evaluation.intervals import proportion
 from realign.store import ids
 
 BINS = 10
+FEWEST = 50  # pairs below which the error is mostly chance, and after scaling even more so
 _SMALL = 1e-6  # a probability of 0 or 1 that is wrong once would cost an infinite loss
 _TEMPERATURES = (0.02, 100.0)
 _DECIMALS = 6
@@ -21,7 +22,7 @@ _DECIMALS = 6
 def calibration(
     p: np.ndarray, right: np.ndarray, pair_ids: Sequence[str], confidence: float
 ) -> dict[str, Any] | None:
-    """Expected calibration error and log loss, before and after temperature scaling; None without pairs.
+    """Expected calibration error and log loss, before and after temperature scaling; None of fewer than FEWEST pairs.
 
     `ece_scaled` and `log_loss_scaled` are honest: each half of the pairs, by a hash, is scaled by the
     temperature of the other half. They are null with fewer than two halves. `temperature` is fitted on
@@ -33,7 +34,7 @@ def calibration(
         pair_ids: for the halves.
         confidence: of the curve's exact binomial intervals.
     """
-    if len(p) == 0:
+    if len(p) < FEWEST:
         return None
     scaled = _cross_fitted(p, right, pair_ids)
     return {

@@ -7,7 +7,7 @@ import pandas as pd
 
 from realign.config.params import Generate
 from realign.evaluation.scorer import Scorer
-from realign.models.chat import completion_tokens, prompt_tokens
+from realign.models.chat import completion_tokens, prompt_tokens, refusal
 from realign.models.logprobs import log_ratios
 from realign.models.sampling import Sampled, SamplingRow, sample
 from realign.progress import progress
@@ -47,10 +47,11 @@ def occasions(prompts: pd.DataFrame, tokenizer: Any, options: Generate, samples:
     """A row for each answer to be given to a held-out prompt: the prompt's columns, turns, tokens, sample.
 
     Raises:
-        UserError: no held-out prompt is short enough.
+        UserError: no held-out prompt is short enough, and one that the chat template takes.
     """
     held_out = prompts[prompts["split"] == "eval"].sort_values("prompt_id")
     held_out = held_out.assign(turns=held_out["messages"].map(ids.load_messages))
+    held_out = held_out[[refusal(tokenizer, turns) is None for turns in held_out["turns"]]]
     held_out = held_out.assign(tokens=held_out["turns"].map(lambda turns: prompt_tokens(tokenizer, turns)))
     held_out = held_out[held_out["tokens"].map(len) <= options.max_prompt_tokens]
     require_rows(held_out, "held-out prompts", "raise prepare.eval_share or generate.max_prompt_tokens")

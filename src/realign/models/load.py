@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from realign.config.params import Model
-from realign.errors import UserError
+from realign.config.params import Model, Section
+from realign.errors import UserError, listing
 from realign.store import ids
 from realign.store.hub import snapshot
 
@@ -43,7 +43,7 @@ def pinned(model: Model, key: str) -> Path:
     Raises:
         UserError: unknown name, wrong revision, or weights that are not safetensors.
     """
-    name, revision = str(model.name), str(model.revision)
+    name, revision = str(model.name), model.revision or ""
     folder = (
         _checked_folder(Path(name), revision, key)
         if model.is_folder
@@ -57,6 +57,33 @@ def pinned(model: Model, key: str) -> Path:
     return folder
 
 
+def check_folders(params: Section) -> None:
+    """Refuse folders of models that params.yaml names without their revision.
+
+    Raises:
+        UserError: names each one's digest, which is its revision.
+    """
+    problems = []
+    for key, model in _models(params, ""):
+        if model.is_folder and not model.revision:
+            try:
+                pinned(model, key)
+            except UserError as error:
+                problems.append(str(error))
+    if problems:
+        raise UserError(listing("a model's folder needs its revision:", problems), code="model.no_revision")
+
+
+def _models(section: Section, under: str) -> Iterator[tuple[str, Model]]:
+    """Every model that params.yaml names, with its dotted key."""
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, Model):
+            yield under + name, value
+        elif isinstance(value, Section):
+            yield from _models(value, f"{under}{name}.")
+
+
 def _checked_folder(folder: Path, revision: str, key: str) -> Path:
     """A folder whose content is what params.yaml says.
 
@@ -68,8 +95,8 @@ def _checked_folder(folder: Path, revision: str, key: str) -> Path:
     content = ids.folder_digest(folder)
     if content != revision:
         raise UserError(
-            f"{key}: the folder {folder} has revision {content}, params.yaml says {revision!r}. If the folder is "
-            f"what you want, set {key}.revision={content}",
+            f"{key}: the folder {folder} has revision {content}, params.yaml says {revision or 'none'}. If the folder "
+            f"is what you want, set {key}.revision={content}",
             code="model.other_revision",
         )
     return folder

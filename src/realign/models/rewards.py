@@ -7,7 +7,7 @@ import numpy as np
 
 from realign.config.params import Model
 from realign.models.batching import forward_batches
-from realign.models.chat import inert_turns
+from realign.models.chat import inert_turns, written_by
 from realign.models.load import load_reward, window
 from realign.models.padding import padded
 from realign.store import ids
@@ -59,6 +59,6 @@ def _batches(model: Model, texts: Sequence[tuple[str, str]]) -> Iterator[dict[in
 def _tokens(tokenizer: Any, messages: str, text: str) -> list[int]:
     turns = inert_turns(tokenizer, [*ids.load_messages(messages), {"role": "assistant", "content": text}])
     if tokenizer.chat_template:
-        return list(tokenizer.apply_chat_template(turns, tokenize=True, return_dict=False))
+        return list(written_by(tokenizer, turns, tokenize=True))
     plain: list[int] = tokenizer("\n\n".join(turn["content"] for turn in turns))["input_ids"]
     return plain

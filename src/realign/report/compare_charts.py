@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
-from realign.plotting import COLORS, LINES, MARKERS, interval_rows, svg
+from realign.plotting import COLORS, LINES, MARKERS, interval_rows, names_beside, svg
 
 Json = Mapping[str, Any]
 _FLOOR = -1.0  # an interval that extends further is cut with an arrow
@@ -31,9 +30,9 @@ def scores(result: Json, metric: str, label: str) -> str:
                 budgets, values, color=COLORS[number % 6], linestyle=LINES[number % 6], marker=MARKERS[number % 6],
                 linewidth=2.2 if number == 0 else 1.6,
             )  # fmt: skip
-            ends.append((values[-1], budgets[-1], name))
+            ends.append((name, budgets[-1], values[-1]))
         _budgets(axes, result["budgets"], label)
-        _names(axes, ends)
+        names_beside(axes, ends)
 
     return svg(plot, f"scores-{metric}", width=5.6, height=3.4)
 
@@ -135,14 +134,11 @@ def _curve(result: Json, name: str, metric: str) -> tuple[list[int], list[Json]]
 
 
 def _band(axes: Axes, budgets: list[int], rows: Sequence[Json], color: str, alpha: float = 1.0) -> None:
-    axes.fill_between(
-        budgets,
-        [row["low"] for row in rows],
-        [row["high"] for row in rows],
-        color=color,
-        alpha=alpha,
-        linewidth=0,
-    )
+    low, high = [row["low"] for row in rows], [row["high"] for row in rows]
+    if len(budgets) == 1:  # an area of no width would not be seen
+        axes.vlines(budgets, low, high, color=color, alpha=alpha, linewidth=14)
+    else:
+        axes.fill_between(budgets, low, high, color=color, alpha=alpha, linewidth=0)
 
 
 def _budgets(axes: Axes, budgets: Sequence[int], label: str) -> None:
@@ -153,23 +149,6 @@ def _budgets(axes: Axes, budgets: Sequence[int], label: str) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set_xlabel("labels bought")
     axes.set_ylabel(label)
-
-
-def _names(axes: Axes, ends: list[tuple[float, int, str]]) -> None:
-    """Each line's name at its end, moved apart where lines end close together."""
-    bottom, top = axes.get_ylim()
-    gap, last = (top - bottom) * 0.07, -np.inf
-    for value, budget, name in sorted(ends):
-        last = max(value, last + gap)
-        axes.annotate(
-            name,
-            (budget, value),
-            xytext=(budget * 1.06, last),
-            va="center",
-            fontsize=10,
-            annotation_clip=False,
-        )
-    axes.set_ylim(bottom, max(top, last + gap / 2))
 
 
 def _spaced(names: list[str]) -> list[float]:

@@ -1,12 +1,12 @@
 """The page of a replay, and its charts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from realign.plotting import COLORS, interval_rows, svg
+from realign.plotting import COLORS, interval_rows, names_beside, svg
 from realign.report import charts
 from realign.report.page import render as page
 from realign.store import schemas
@@ -67,34 +67,14 @@ def frontier(rows: Rows) -> str:
             for name, error in known.items()
         ]
         axes.plot([p[1] for p in points], [p[2] for p in points], "o", color=COLORS[0], markersize=5)
-        height = max(p[2] for p in points) * 1.15 or 1.0
-        axes.set_ylim(0, height)
-        width = max(p[1] for p in points)
-        axes.set_xlim(0, width * 1.25)
-        for name, x, y, shift in _apart(points, height * 0.045, width * 0.4):
-            axes.annotate(
-                name, (x, y), (x + width * 0.015, y + shift), fontsize=8, va="center",
-                arrowprops={"arrowstyle": "-", "linewidth": 0.4} if abs(shift) > height * 0.02 else None,
-            )  # fmt: skip
+        axes.margins(0.08)
         _baseline(axes.axhline, rows, "label_error")
         _baseline(axes.axvline, rows, "abs_log_length_ratio")
         axes.set_xlabel("mean |ln length ratio| of the picked pairs")
         axes.set_ylabel("label error")
+        names_beside(axes, points)
 
-    return svg(plot, "replay-frontier", width=7.4, height=4.6)
-
-
-def _apart(
-    points: Sequence[tuple[str, float, float]], least: float, near: float
-) -> list[tuple[str, float, float, float]]:
-    """Names moved up where they would cover another's: (name, x, y, shift)."""
-    placed: list[tuple[str, float, float, float]] = []
-    for name, x, y in sorted(points, key=lambda p: (p[2], p[1])):
-        at = y
-        while any(abs(x - ox) < near and abs(at - (oy + shift)) < least for _, ox, oy, shift in placed):
-            at += least / 4
-        placed.append((name, x, y, at - y))
-    return placed
+    return svg(plot, "replay-frontier", width=6.4, height=max(3.4, 0.8 + 0.2 * len(known)))
 
 
 def _known(rows: Rows, key: str) -> dict[str, Mapping[str, Any]]:

@@ -129,9 +129,14 @@ def test_each_half_is_scaled_by_the_other_and_the_halves_are_by_id():
     again = cal.calibration(p[order], right[order], [names[i] for i in order], 0.95)
     assert again["ece_scaled"] == pytest.approx(found["ece_scaled"], abs=1e-6)
     assert found["log_loss_scaled"] >= cal.log_loss(cal.scale(p, found["temperature"]), right) - 1e-6
-    alone = cal.calibration(p[:1], right[:1], names[:1], 0.95)
-    assert alone["ece_scaled"] is None
-    assert cal.calibration(p[:0], right[:0], [], 0.95) is None
+    assert cal.calibration(p, right, names[:1] * 200, 0.95)["ece_scaled"] is None
+
+
+@pytest.mark.parametrize(("pairs", "shown"), [(0, False), (1, False), (49, False), (50, True)])
+def test_calibration_of_few_pairs_is_not_known(pairs, shown):
+    p, right = np.linspace(0.5, 1, pairs), np.arange(pairs) % 3 > 0
+    found = cal.calibration(p, right, [f"{i}" for i in range(pairs)], 0.95)
+    assert (found is not None) == shown
 
 
 @pytest.mark.parametrize("planted", [0.0, 0.3, 0.8])
@@ -208,8 +213,11 @@ def test_what_is_no_answer_is_unanswered_and_no_mistake():
     assert (found["coverage"]["value"], found["coverage"]["n"]) == (0.4, 5)
     assert found["consistency"] is None
     assert found["position_bias"] is None
+    assert found["calibration"] is None
+    data["pair_ids"] = np.array([f"{i}" for i in range(180)], dtype=object)
+    found = figures(**{name: np.resize(values, 180) for name, values in data.items()}, how=HOW)
     # 0.9 of a, right; 0.8 of b, wrong
-    assert found["calibration"]["n"] == 2
+    assert found["calibration"]["n"] == 60
     assert [row["p"] for row in found["calibration"]["curve"]] == [0.8, 0.9]
     assert found["calibration"]["ece"] == pytest.approx((0.1 + 0.8) / 2)
 

@@ -9,6 +9,7 @@ from unit_builders import ROOT
 
 from flows import project
 from realign.errors import UserError
+from realign.store.ids import folder_digest
 
 
 @pytest.fixture
@@ -87,6 +88,17 @@ def test_what_can_be_known_before_any_work_is_said_before_any_work(root):
     with pytest.raises(UserError, match=r"prepare\.path: data/builtin/tasks\.jsonl does not exist") as caught:
         project.check(root)
     assert caught.value.code == "project.no_raw_file"
+
+
+def test_a_models_folder_without_its_revision_is_told_it_before_any_work(root, tmp_path):
+    folder = tmp_path / "policy"
+    folder.mkdir()
+    (folder / "model.safetensors").write_text("x")
+    edited(root, "source: build  ", "source: local  ")
+    edited(root, "  model:\n    name: null", f"  model:\n    name: {folder}")
+    with pytest.raises(UserError, match=rf"base\.model\.revision={folder_digest(folder)}") as caught:
+        project.check(root)
+    assert caught.value.code == "model.no_revision"
 
 
 def test_a_folder_without_git_says_so(root):

@@ -3,6 +3,7 @@
 import pytest
 from tokenizers import AddedToken
 from transformers import PreTrainedTokenizerFast
+from unit_builders import refused
 
 from realign.models import chat
 from realign.models.chat import completion_tokens, inert, inert_turns, prompt_tokens
@@ -66,7 +67,7 @@ def test_an_empty_answer_is_its_end_token_alone(tiny):
 
 def test_a_template_that_rewrites_the_prompt_is_refused(plain):
     plain.chat_template = "{{ messages | length }}{% for m in messages %} {{ m['content'] }}{% endfor %}"
-    with pytest.raises(ValueError, match="does not keep the prompt"):
+    with refused("model.template_differs", match="does not keep the prompt"):
         completion_tokens(plain, TALK, "x")
 
 

@@ -5,11 +5,12 @@ import shutil
 
 import pytest
 import torch
+from stage_builders import everything
 from transformers import LlamaForSequenceClassification
 from unit_builders import model_named, refused
 
 from realign.config.params import Model
-from realign.models.load import load_causal, load_reward, pinned
+from realign.models.load import check_folders, load_causal, load_reward, pinned
 from realign.store import ids
 
 
@@ -38,13 +39,28 @@ def test_a_folder_is_pinned_by_its_content(tiny_folder):
 def test_another_content_names_the_digest_that_would_fit(copied):
     right = ids.folder_digest(copied)
     with refused(
-        "model.other_revision", match=rf"has revision {right}.*says 'abc'.*base\.model\.revision={right}"
+        "model.other_revision", match=rf"has revision {right}.*says abc.*base\.model\.revision={right}"
     ):
         pinned(Model(name=str(copied), revision="abc"), "base.model")
     named = model_named(copied)
     (copied / "added.txt").write_text("x")
     with refused("model.other_revision", match=r"base\.model: the folder"):
         pinned(named, "base.model")
+
+
+@pytest.mark.parametrize("key", ["base.model", "embed.model", "label.reward_model"])
+def test_a_folder_without_its_revision_is_told_it_by_the_first_check(copied, key):
+    with refused(
+        "model.no_revision", match=rf"(?s){key}: the folder.* set {key}\.revision={ids.folder_digest(copied)}"
+    ):
+        check_folders(everything({f"{key}.name": str(copied), f"{key}.revision": None}))
+    check_folders(everything({f"{key}.name": str(copied), f"{key}.revision": ids.folder_digest(copied)}))
+
+
+def test_all_folders_without_a_revision_are_named_at_once(copied, tmp_path):
+    changes = {"base.model.name": str(copied), "embed.model.name": str(tmp_path / "none")}
+    with refused("model.no_revision", match=r"(?s)base\.model: .*revision.*embed\.model: there is no folder"):
+        check_folders(everything(changes | {"base.model.revision": None, "embed.model.revision": None}))
 
 
 def test_weights_that_can_run_code_are_refused(copied):

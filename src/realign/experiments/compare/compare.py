@@ -84,7 +84,7 @@ def compare(answers: pd.DataFrame, margins: pd.DataFrame, picks: pd.DataFrame, s
         "seeds": list(grid.seeds),
         "prompts": int(answers["prompt_id"].nunique()),
         "pairs": int(margins["pair_id"].nunique()),
-        "ece_by_chance": round(ece_by_chance(margins), _DECIMALS),
+        "ece_by_chance": ece_by_chance(margins),
         "arms": arms,
         "differences": differences,
         "saved": {name: saved(runs[name], grid, how) for name in families},

@@ -7,13 +7,14 @@ import pandas as pd
 from scipy.special import expit
 
 from realign.evaluation import figures
-from realign.evaluation.calibration import bins_of
+from realign.evaluation.calibration import FEWEST, bins_of
 from realign.evaluation.figures import FIGURES, Definition
 from realign.experiments.compare.lengths import length_controlled
 from realign.experiments.compare.runs import Grid, Runs, ratio
 from realign.store import schemas
 
 PRIMARY, SECONDARY = "pair_accuracy", "win_rate"
+_DECIMALS = 6
 _RUN = ["strategy", "budget", "seed"]
 
 
@@ -51,20 +52,25 @@ def measure(answers: pd.DataFrame, margins: pd.DataFrame, picks: pd.DataFrame, g
     win, longer_by = answers["win"], answers["policy_tokens"] - answers["base_tokens"]
     runs["lc_win_rate"] = length_controlled(cube(win), cube(longer_by))
     cube = _cubes(margins, grid)
-    runs["ece"] = ratio(cube(_miscalibration(margins)), cube(np.ones(len(margins))))
+    pairs = cube(np.ones(len(margins)))
+    enough = pairs.sum(-1, keepdims=True) >= FEWEST
+    runs["ece"] = ratio(cube(_miscalibration(margins)), np.where(enough, pairs, 0.0))
     return {name: runs[name] for name in METRICS}
 
 
-def ece_by_chance(margins: pd.DataFrame) -> float:
-    """The ECE that perfectly calibrated rewards would show with as many pairs, mean over runs.
+def ece_by_chance(margins: pd.DataFrame) -> float | None:
+    """The ECE that perfectly calibrated rewards would show with as many pairs, mean over runs; None as for `calibration`.
 
     A bin's gap then has variance sum p (1 - p) / n^2, and a normal variable's expected size is sqrt(2 / pi) times
     its standard deviation.
     """
+    sizes = margins.groupby(_RUN).size()
+    if sizes.min() < FEWEST:
+        return None
     p = _p(margins)
     variance = (p * (1 - p)).groupby(_bins(margins, p)).sum()
     gaps = np.sqrt(2 / np.pi * variance).groupby(_RUN).sum()
-    return float((gaps / margins.groupby(_RUN).size()).mean())
+    return round(float((gaps / sizes).mean()), _DECIMALS)
 
 
 def _miscalibration(margins: pd.DataFrame) -> np.ndarray:

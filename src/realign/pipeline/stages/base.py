@@ -1,7 +1,8 @@
 """base: the policy to be aligned, built, local or from the hub; optionally fine-tuned first."""
 
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 
 from realign.config.params import Base
 from realign.errors import UserError
+from realign.models import probe
 from realign.models.chat import PLAIN
 from realign.store import ids
 from realign.store.ids import Message
@@ -27,6 +29,7 @@ class Inputs:
 class Settings:
     seed: int
     base: Base
+    target_modules: str | list[str] = field(metadata={"key": "train.lora.target_modules"})
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,11 @@ class Outputs:
 def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     """Build or load the policy, and save it as the one model that later stages load.
 
-    Texts of held-out prompts are never trained on.
+    Texts of held-out prompts are never trained on. What a later stage would stumble over is tried here, before
+    anything is paid (models.probe).
 
     Raises:
-        UserError: the model cannot be had, or there is nothing to train on.
+        UserError: the model cannot be had or used, or there is nothing to train on.
     """
     options = settings.base
     examples = _examples(inputs)
@@ -48,17 +52,34 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         _fingerprint(examples, inputs.scores, settings), "realign.training.supervised"
     )
     if options.source == "build":
-        model, tokenizer = _built(examples, settings, checkpoints / "pretrain")
+        model, tokenizer = _built(examples, settings)
     else:
         from realign.models.load import load_causal, pinned
 
         folder = pinned(options.model, "base.model")
         model, tokenizer = load_causal(folder, "base.model")
         _complete(tokenizer)
+    refused = probe.refusals(tokenizer, inputs.prompts)
+    for line in probe.counted(refused, len(inputs.prompts)):
+        print(f"base: {line}", file=sys.stderr)
+    taken = inputs.prompts[~inputs.prompts["prompt_id"].isin(refused.index)]
+    probe.check(model, tokenizer, ids.load_messages(taken["messages"].iloc[0]), settings.target_modules)
+    if options.source == "build" and options.pretrain.steps:
+        from realign.training.supervised import train_supervised
+
+        model = train_supervised(
+            model,
+            tokenizer,
+            list(_conversations(examples)),
+            options.pretrain,
+            seed=settings.seed,
+            checkpoints=checkpoints / "pretrain",
+            what="base: build",
+        )
     if options.sft.steps:
         from realign.training.supervised import train_supervised
 
-        best = _best(examples, inputs.scores)
+        best = _best(examples[examples["prompt_id"].isin(taken["prompt_id"])], inputs.scores)
         require_rows(
             best,
             "reference answers for base.sft",
@@ -84,25 +105,14 @@ def _examples(inputs: Inputs) -> pd.DataFrame:
     return train.merge(inputs.given, on="prompt_id").sort_values(["prompt_id", "response_id"])
 
 
-def _built(examples: pd.DataFrame, settings: Settings, checkpoints: Path) -> tuple[Any, Any]:
+def _built(examples: pd.DataFrame, settings: Settings) -> tuple[Any, Any]:
+    """An untrained model and its tokenizer."""
     from realign.models.tiny import build_model, build_tokenizer
-    from realign.training.supervised import train_supervised
 
     require_rows(examples, "texts to build a model from", "base.source: build needs data with responses")
     turns = [m["content"] for text in examples["messages"].drop_duplicates() for m in ids.load_messages(text)]
     tokenizer = build_tokenizer([*turns, *examples["text"]], settings.base.build.vocab_size)
-    model = build_model(settings.base.build, tokenizer, settings.seed)
-    if settings.base.pretrain.steps:
-        model = train_supervised(
-            model,
-            tokenizer,
-            list(_conversations(examples)),
-            settings.base.pretrain,
-            seed=settings.seed,
-            checkpoints=checkpoints,
-            what="base: build",
-        )
-    return model, tokenizer
+    return build_model(settings.base.build, tokenizer, settings.seed), tokenizer
 
 
 def _best(examples: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """generate: K sampled responses a prompt, or those that came with the data, past the responses gate."""
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,8 @@ import pandas as pd
 
 from realign.config.params import Generate, Validate
 from realign.errors import UserError
-from realign.models.chat import inert, prompt_tokens
-from realign.models.load import load_causal
+from realign.models.chat import inert, prompt_tokens, refusal
+from realign.models.load import load_causal, window
 from realign.models.sampling import kept_samples
 from realign.quality import frames, gate, suites
 from realign.store import ids, schemas
@@ -51,15 +52,17 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     quarantine = Quarantine()
     tokens = _fitting(inputs.prompts, tokenizer, options.max_prompt_tokens, quarantine)
     if options.mode == "sample":
+        _refuse_beyond(window(model, sys.maxsize), options)
         base = ids.folder_digest(inputs.base)
         samples = kept_samples(model, tokenizer, tokens, options, settings.seed, base, work)
         rows = pd.DataFrame(samples, columns=schemas.RESPONSES.names)
     else:
         rows = _given(inputs.given, tokenizer)
     offered = len(rows)
-    too_long = ~rows["prompt_id"].isin(list(tokens))
-    _aside(rows[too_long], "prompt_too_long", quarantine)
-    rows = rows[~too_long]
+    of_prompt = {id_: reason for _, id_, reason, _ in quarantine.rows}
+    for reason in sorted(set(of_prompt.values())):
+        _aside(rows[rows["prompt_id"].map(of_prompt) == reason], reason, quarantine)
+    rows = rows[~rows["prompt_id"].isin(list(of_prompt))]
     repeated = rows.duplicated("response_id")
     _aside(rows[repeated], "duplicate_text", quarantine)
     rows = rows[~repeated]
@@ -95,17 +98,38 @@ def _fitting(
 ) -> dict[str, list[int]]:
     fitting = {}
     for prompt, text in zip(prompts["prompt_id"], prompts["messages"], strict=True):
-        tokens = prompt_tokens(tokenizer, ids.load_messages(text))
+        messages = ids.load_messages(text)
+        refused = refusal(tokenizer, messages)
+        if refused:
+            quarantine.add("prompt", prompt, "template_refuses", refused)
+            continue
+        tokens = prompt_tokens(tokenizer, messages)
         if len(tokens) <= limit:
             fitting[prompt] = tokens
         else:
             quarantine.add("prompt", prompt, "prompt_too_long", f"{len(tokens)} tokens")
     if not fitting:
         raise UserError(
-            f"every prompt is longer than generate.max_prompt_tokens ({limit}); raise it in params.yaml",
+            f"no prompt is one that the base's chat template takes and of at most generate.max_prompt_tokens ({limit}) "
+            "tokens; raise it in params.yaml, or give other prompts",
             code="generate.prompts_too_long",
         )
     return fitting
+
+
+def _refuse_beyond(most: int, options: Generate) -> None:
+    """Stop where a prompt and its response may be longer than what the model reads.
+
+    Raises:
+        UserError: says both lengths.
+    """
+    longest = options.max_prompt_tokens + options.max_new_tokens
+    if longest > most:
+        raise UserError(
+            f"the base reads {most} tokens at once, and generate.max_prompt_tokens + generate.max_new_tokens is "
+            f"{longest}; lower one of them",
+            code="generate.beyond_window",
+        )
 
 
 def _given(given: pd.DataFrame, tokenizer: Any) -> pd.DataFrame:

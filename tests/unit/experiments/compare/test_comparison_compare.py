@@ -38,6 +38,15 @@ def of(table: pd.DataFrame, strategy: str, budget: int) -> pd.DataFrame:
     return table[(table["strategy"] == strategy) & (table["budget"] == budget)]
 
 
+@pytest.mark.parametrize(("pairs", "known"), [(49, False), (50, True)])
+def test_calibration_is_not_shown_of_few_pairs(pairs, known):
+    answers, margins, picks = tables()
+    few = margins[margins["pair_id"].isin(sorted(margins["pair_id"].unique())[:pairs])]
+    found = compare(answers, few, picks, SETTINGS)
+    assert {row["figures"]["ece"] is not None for row in found["arms"]} == {known}
+    assert (found["ece_by_chance"] is not None) == known
+
+
 def test_the_same_tables_in_any_order_give_the_same_json():
     shuffled = [table.sample(frac=1, random_state=5) for table in tables()]
     text = json.dumps(result(), allow_nan=False)
