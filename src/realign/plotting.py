@@ -69,6 +69,6 @@ def names_beside(axes: Axes, points: Sequence[tuple[str, float, float]]) -> None
         at = max(y, at + gap)
         axes.annotate(
             name, (x, y), xytext=(1.03, at), textcoords=axes.get_yaxis_transform(), va="center",
-            annotation_clip=False, arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "#888888"},
+            annotation_clip=False, arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "#888888", "relpos": (0, 0.5)},
         )  # fmt: skip
     axes.set_ylim(bottom, max(top, at + gap / 2))

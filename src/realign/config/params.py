@@ -280,6 +280,7 @@ class Label(Section):
     gold_annotator: Name | None
     known_pairs: Name
     min_accuracy: Share | None
+    unsure: Annotated[float, Field(ge=0, lt=0.5)] | None
     budget: Budget
     reward_model: Model
     judge: Judge

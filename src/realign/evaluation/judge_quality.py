@@ -94,7 +94,7 @@ def position_bias(first_ab: np.ndarray, first_ba: np.ndarray, how: Resampling) -
 def length_bias(
     winner: np.ndarray, answer: np.ndarray, length_a: np.ndarray, length_b: np.ndarray, how: Resampling
 ) -> dict[str, Figure | None]:
-    """Whether the labeler favours the longer response more than the answers do.
+    """Whether the labeler favors the longer response more than the answers do.
 
     On pairs of unequal length with a better side and a named side: `longer_named` and `longer_right`,
     the shares in which the named and the right side are the longer one, and `bias`, the first less the

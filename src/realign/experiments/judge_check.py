@@ -90,7 +90,7 @@ def lines(result: dict[str, Any]) -> list[str]:
     rows += [
         ("names the longer response", length["longer_named"]),
         ("the longer response is right", length["longer_right"]),
-        ("favours length by (0 is no bias)", length["bias"]),
+        ("favors length by (0 is no bias)", length["bias"]),
     ]
     shown = [f"{result['labeler']} on {result['pairs']} pairs with a known answer", ""]
     shown += [f"  {words:<50} {_figure(figure)}" for words, figure in rows]

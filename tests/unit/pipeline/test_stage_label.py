@@ -207,6 +207,27 @@ def test_each_outcome_finds_its_place(tmp_path, open_gate, monkeypatch):
     assert sum(found.labeling["outcomes"].values()) == len(found.labels)
 
 
+@pytest.mark.parametrize(
+    ("unsure", "trained"),
+    [(0.0, {0.9, 0.55, 0.4}), (0.05, {0.9, 0.4}), (0.1, {0.9}), (None, {0.9, 0.55, 0.5, 0.4})],
+)
+def test_pairs_that_the_labeler_calls_even_are_not_trained_on(
+    tmp_path, open_gate, monkeypatch, unsure, trained
+):
+    def judged(request):
+        p = np.resize([0.9, 0.55, 0.5, 0.4], len(request.pairs))
+        return Labels(np.full(len(p), "a", dtype=object), p, "a judge", None, {})
+
+    monkeypatch.setattr(oracle, "LABELER", replace(oracle.LABELER, label=judged))
+    tables = world()
+    found = labeled(tables, picked(tables, audit=()), tmp_path, unsure=unsure)
+    assert set(found.preferences["p_chosen"]) == trained
+    assert set(found.labels["p_a"]) == {0.9, 0.55, 0.5, 0.4}
+    aside = found.quarantine_label
+    assert set(aside["reason"]) == ({"unsure"} if len(trained) < 4 else set())
+    assert len(aside) == int((found.labels["purpose"] == "train").sum()) - len(found.preferences)
+
+
 def test_at_the_cap_the_run_stops_and_says_what_is_missing(tmp_path, open_gate, monkeypatch):
     tables = world()
     pairs = picked(tables, audit=())

@@ -1,4 +1,4 @@
-"""What it all comes to, in plain sentences: which strategy the data favours, by how much, at what cost."""
+"""What it all comes to, in plain sentences: which strategy the data favors, by how much, at what cost."""
 
 import numpy as np
 
@@ -67,7 +67,7 @@ def _sentences(
             f"Not distinguishable: no strategy's label error is below random's on this data{nearest}."
         )
     else:
-        sentences.append(f"This data favours {favorite}: {_against(rows, favorite)}. {_cost(rows, favorite)}")
+        sentences.append(f"This data favors {favorite}: {_against(rows, favorite)}. {_cost(rows, favorite)}")
         if unbiased is None:
             sentences.append(
                 "None that is better than random keeps its length difference within "

@@ -34,6 +34,7 @@ class Settings(ScorerSettings):
     seed: int
     generate: Generate = field(metadata={"only": held_out.SAMPLING})
     train: Train
+    unsure: float | None = field(metadata={"key": "label.unsure"})
     samples: int = field(metadata={"key": "compare.samples"})
 
 
@@ -50,7 +51,7 @@ def run(inputs: Inputs, settings: Settings, work: Work, item: Arm) -> Outputs:
     what an arm is worth stands in its figures.
 
     Raises:
-        UserError: every label that the arm bought is a tie.
+        UserError: every label that the arm bought is a tie, or even.
         ValidationFailed: the preferences gate refused the table.
     """
     from realign.models.adapter import RECORD
@@ -58,8 +59,10 @@ def run(inputs: Inputs, settings: Settings, work: Work, item: Arm) -> Outputs:
     from realign.training.dpo import trained_adapter
 
     texts = with_texts(inputs.arm_picks, inputs.prompts, inputs.responses)
-    preferences = as_preferences(inputs.arm_picks, texts, inputs.responses)
-    require_rows(preferences, "labels that are no tie", "raise compare.budgets, or use another labeler")
+    preferences = as_preferences(inputs.arm_picks, texts, inputs.responses, settings.unsure)
+    require_rows(
+        preferences, "labels that are neither a tie nor even", "raise compare.budgets, or use another labeler"
+    )
     gate.check(
         frames.preferences(preferences, inputs.arm_picks, inputs.prompts),
         suites.preferences(limits=None),

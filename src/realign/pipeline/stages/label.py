@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from realign.config.params import Embed, Label, Validate
-from realign.data.pairs import as_preferences
+from realign.data.pairs import as_preferences, even
 from realign.evaluation.intervals import Resampling
 from realign.labelers.base import LabelInputs
 from realign.labelers.human.labeler import agreement_facts
@@ -56,8 +56,8 @@ class Outputs:
 def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     """Label each distinct pair once, and turn the train pairs' labels into preferences.
 
-    Ties and pairs of which both are bad stay in the labels table and leave the preferences, counted
-    in the quarantine.
+    Ties, pairs of which both are bad, and pairs that the labeler calls even (label.unsure) stay in the labels
+    table and leave the preferences, counted in the quarantine.
 
     Raises:
         UserError: the labeler cannot label this data, or is not good enough.
@@ -82,7 +82,9 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
     for outcome in TIES:
         part = train[train["winner"] == outcome]
         quarantine.add_all("label", part["pair_id"].tolist(), outcome, part["labeler"].tolist())
-    preferences = as_preferences(train, labeling.pairs, inputs.responses)
+    unsure = train[even(train, settings.label.unsure)]
+    quarantine.add_all("label", unsure["pair_id"].tolist(), "unsure", unsure["labeler"].tolist())
+    preferences = as_preferences(train, labeling.pairs, inputs.responses, settings.label.unsure)
     checked = gate.check(
         frames.preferences(preferences, inputs.validated_train, inputs.prompts),
         suites.preferences(settings.validate),

@@ -173,7 +173,7 @@ def test_the_conclusion_names_the_favorite_what_it_costs_and_what_a_blind_choice
     assert (said["favorite"], said["unbiased"]) == ("margin", "margin")
     assert said["blind"]["chosen"] == ["margin", "margin"]
     assert said["blind"]["label_error"] < 0.75 * said["blind"]["random"]
-    assert said["sentences"][0].startswith("This data favours margin: label error")
+    assert said["sentences"][0].startswith("This data favors margin: label error")
     assert "Worse than random: uncertainty." in said["sentences"]
 
 
