@@ -63,7 +63,7 @@ def interval_rows(
 def names_beside(axes: Axes, points: Sequence[tuple[str, float, float]]) -> None:
     """The name of each point (name, x, y) in a column at the right, moved apart, with a line to its point."""
     bottom, top = axes.get_ylim()
-    gap = (top - bottom) * max(0.06, 0.2 / axes.get_position().height / axes.figure.get_figheight())
+    gap = (top - bottom) * max(0.06, 0.2 * axes.figure.dpi / axes.bbox.height)  # inches
     at = -np.inf
     for name, x, y in sorted(points, key=lambda point: (point[2], point[1], point[0])):
         at = max(y, at + gap)
