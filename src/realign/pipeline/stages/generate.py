@@ -110,8 +110,7 @@ def _fitting(
             quarantine.add("prompt", prompt, "prompt_too_long", f"{len(tokens)} tokens")
     if not fitting:
         raise UserError(
-            f"no prompt is one that the base's chat template takes and of at most generate.max_prompt_tokens ({limit}) "
-            "tokens; raise it in params.yaml, or give other prompts",
+            f"every prompt that the base takes is longer than generate.max_prompt_tokens ({limit}); raise it",
             code="generate.prompts_too_long",
         )
     return fitting
