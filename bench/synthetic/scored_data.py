@@ -53,5 +53,8 @@ def scored(prompts=200, k=5, seed=0, signal=1.0, noise=1.0, far=0.0):
             one[id_], two[id_] = (round(quality + noise * random.normal(), 6) for _ in range(2))
     names = ["prompt_id", "response_id", "k", "text", "generator", "finish", "tokens"]
     score = pd.Series(one)
-    data = Scored(pd.DataFrame(rows, columns=names), score, score, pd.Series(two), "one", "two", "plain", {})
+    data = Scored(
+        responses=pd.DataFrame(rows, columns=names), score=score, quality=score, second=pd.Series(two), shape="multi",
+        annotator="one", checker="two", scale="plain", set_aside={},
+    )  # fmt: skip
     return data, pd.DataFrame(vectors, columns=["response_id", "vector"])
