@@ -24,6 +24,7 @@ def test_an_experiment_goes_on_after_ctrl_c_and_a_kill_and_repeats_nothing(
     (project.root / "strategies" / "longest_first.py").write_text(OWN)
     main_lock = project.lock()
 
+    project.warm = False  # what is killed are real processes
     first = project.root / ".work" / "arm-longest_first-20-1.status.json"
     with monkeypatch.context() as alone:  # with a temporary server, which the terminal interrupts too
         alone.delenv(SERVER)
@@ -36,6 +37,7 @@ def test_an_experiment_goes_on_after_ctrl_c_and_a_kill_and_repeats_nothing(
     kill_when(project, lambda: second.exists(), *ASKED)
     assert _locked(project) == {"picks", "reference", "arm@longest_first-20-1"}
 
+    project.warm = True
     done = project.realign(*ASKED)
     assert done.returncode == 0, done.stdout[-3000:]
     assert "arms trained: 1 of 2" in done.stdout

@@ -3,8 +3,8 @@
 Importing torch, TRL, Great Expectations and DVC costs most of what a small stage costs, and a run is a dozen
 stages. Tests start one server a session; `python -m realign...` in their workspaces is then a small client
 that hands its arguments, environment, folder and streams over, and ends as the fork ends. The fork imports
-realign and flows anew, from the workspace, and is killed when its client is. Tests of killed processes and of the
-network (test_killed) use real ones.
+realign and flows anew, from the workspace, and is killed when its client is. But it is no child of
+whoever started the client: tests that kill or interrupt a run (test_killed, test_compare) use real processes.
 """
 
 import contextlib
