@@ -57,6 +57,9 @@ def test_changed_preferences_are_refused_at_the_door_of_train(finished: Workspac
     path.chmod(0o644)
     path.unlink()
     artifacts.write_table(path, preferences, schemas.PREFERENCES)
+    unrecorded = project.dvc("repro", "-s", "train")
+    assert unrecorded.returncode != 0 and "data/preferences.parquet" in unrecorded.stdout
+    assert project.dvc("commit", "-f", "label").returncode == 0
     done = project.dvc("repro", "-s", "train")
     assert done.returncode != 0 and "not_validated" in done.stdout
     assert not (project.root / "models" / "adapter").exists()
