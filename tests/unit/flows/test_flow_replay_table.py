@@ -17,7 +17,7 @@ def shown(monkeypatch, width, pilot_by="random"):
     row = {"figures": dict.fromkeys(KEYS, FIGURE)}
     cli_replay.show({
         "settings": {"draws": 20, "pilot_by": pilot_by, "criteria": ["x"], "encoder": "minilm", "confidence": 0.95},
-        "data": {"name": "mine", "prompts": 9, "second": "gpt4", "annotator": "turbo", "scale": "logit"},
+        "data": {"name": "mine", "shape": "multi", "prompts": 9, "second": "gpt4", "annotator": "turbo", "scale": "logit"},
         "strategies": {"random": row, "margin_length_bounded": row | {"p_holm": 0.0004}, "easy": row | {"p_holm": 0.25}},
         "conclusion": {"sentences": ["Said."]},
     })  # fmt: skip
