@@ -262,9 +262,9 @@ def test_a_full_disk_leaves_the_old_table_as_it_was(tmp_path, monkeypatch, name)
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(UserError, match="No space"):
         write_table(path, scores(score=[9.0, 9.0, 9.0]), schemas.SCORES)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(UserError, match="No space"):
         write_text(tmp_path / "new.txt", "text")
     assert path.read_bytes() == before
     assert not (tmp_path / "new.txt").exists()
