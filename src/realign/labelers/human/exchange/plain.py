@@ -44,7 +44,7 @@ def dump_csv(queue: pd.DataFrame, votes: pd.DataFrame) -> str:
     writer.writeheader()
     for row in _rows(queue, votes):
         if not isinstance(row["prompt"], str) or row["prompt"].startswith("["):
-            row["prompt"] = ids.dump_messages(messages_of(row["prompt"]))
+            row["prompt"] = ids.dump_messages(_turns(row["prompt"]))
         writer.writerow({key: _escaped(value) for key, value in row.items()})
     return "\ufeff" + stream.getvalue()
 
@@ -104,7 +104,7 @@ def _entry(place: str, fields: dict[str, object]) -> Entry:
         for key in ("pair_id", "response_a", "response_b")
     )
     prompt = fields.get("prompt")
-    messages = None if prompt is None else messages_of(prompt)
+    messages = None if prompt is None else _turns(prompt)
     vote = None if raw.get("label") is None else Vote.read(raw)
     return Entry(place, pair, messages, (first, second), vote)
 
@@ -160,3 +160,10 @@ def _unescaped(cell: str) -> str | None:
         return None
     escaped = cell == "'" or (cell[0] == "'" and cell[1:].startswith(_ESCAPED))
     return cell[1:] if escaped else cell
+
+
+def _turns(prompt: object) -> list[ids.Message]:
+    """Messages; a text is what the user says, whatever it looks like."""
+    return (
+        [{"role": "user", "content": prompt}] if isinstance(prompt, str) and prompt else messages_of(prompt)
+    )
