@@ -91,7 +91,7 @@ def _query(what: str, query: Callable[[], str], fix: str, needed: bool = True) -
 def _server() -> str:
     address = server.address()
     if address:
-        return without_user_info(server.check(address))
+        return server.check(address)
     with tempfile.TemporaryDirectory() as home:
         _, stop = server.start(PREFECT_HOME=home)
         stop()

@@ -75,9 +75,9 @@ class Database:
 
     def among(self, query: str, column: str, keys: Iterable[str], **values: Any) -> list[sqlite3.Row]:
         """Every row of a query, which ends in a condition, whose column is one of these keys."""
-        rows, todo = [], list(keys)
-        for start in range(0, len(todo), _CHUNK):
-            named = {f"key{at}": key for at, key in enumerate(todo[start : start + _CHUNK])}
+        rows = []
+        for chunk in chunks(list(keys)):
+            named = {f"key{at}": key for at, key in enumerate(chunk)}
             marks = ", ".join(f":{name}" for name in named)
             rows += self.all(f"{query} AND {column} IN ({marks})", **values, **named)
         return rows
@@ -190,6 +190,12 @@ def _readable(damaged: sqlite3.Connection, table: str) -> Iterator[tuple[int, tu
             damaged.execute("PRAGMA writable_schema = ON")  # a file that is too short is read all the same
             rows = damaged.execute(f"SELECT rowid, * FROM {table} ORDER BY rowid {order}")
             yield from ((row[0], row[1:]) for row in rows if _sound(row[1:], rows.description))
+
+
+def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The keys in parts that one statement can name."""
+    for start in range(0, len(keys), _CHUNK):
+        yield keys[start : start + _CHUNK]
 
 
 def _names(tables: Sequence[str]) -> list[str]:

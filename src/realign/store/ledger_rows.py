@@ -82,8 +82,7 @@ def unsound(labels: pd.DataFrame) -> list[str]:
     costs = labels[["calls", "tokens_in", "tokens_out", "price", "seconds"]].astype(float)
     misfit = (outcome == "a") & (p_a < 0.5) | (outcome == "b") & (p_a > 0.5) | ~p_a.between(0, 1)
     rules = {
-        "the key does not follow from its pair and labeler": labels["label_id"].astype("str")
-        != pd.Series(keys, labels.index),
+        "the key does not follow from its pair and labeler": labels["label_id"].astype("str") != keys,
         f"winner {{0.winner!r}} is none of {', '.join(Label)}": ~outcome.isin(list(Label)),
         "winner {0.winner!r} does not fit p_a {0.p_a}": misfit,
         f"given_at {{0.given_at!r}} is no time in UTC since {_EARLIEST}": ~labels["given_at"]

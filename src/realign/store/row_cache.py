@@ -3,14 +3,14 @@
 import hashlib
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from realign.errors import UserError, on_disk
+from realign.store.database import chunks
 
 T = TypeVar("T")
-_CHUNK = 500  # SQLite allows 999 variables in one statement on old builds
 _DIGEST = 16  # bytes
 _NOT_DAMAGED = ("FULL", "READONLY", "CANTOPEN", "PERM", "BUSY", "LOCKED")
 
@@ -35,7 +35,7 @@ class RowCache:
     def get(self, keys: Iterable[str]) -> dict[str, bytes]:
         """The rows that are known, by key."""
         wanted = [self._version + key for key in keys]
-        kept = self._mended(lambda: dict(row for chunk in _chunks(wanted) for row in self._fetch(chunk)))
+        kept = self._mended(lambda: dict(row for chunk in chunks(wanted) for row in self._fetch(chunk)))
         sound = {key: value[_DIGEST:] for key, value in kept.items() if _is_sound(key, value)}
         changed = [(key,) for key in kept.keys() - sound.keys()]
         if changed:
@@ -66,7 +66,7 @@ class RowCache:
             raise
         return db
 
-    def _fetch(self, chunk: list[str]) -> list[tuple[str, bytes]]:
+    def _fetch(self, chunk: Sequence[str]) -> list[tuple[str, bytes]]:
         marks = ",".join("?" * len(chunk))
         # As bytes, because a flipped bit may have changed a type, or be no UTF-8.
         query = f"SELECT CAST(key AS BLOB), CAST(value AS BLOB) FROM rows WHERE key IN ({marks})"
@@ -118,8 +118,3 @@ def _digest(key: str, value: bytes) -> bytes:
 
 def _is_sound(key: str, value: bytes) -> bool:
     return value[:_DIGEST] == _digest(key, value[_DIGEST:])
-
-
-def _chunks(keys: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(keys), _CHUNK):
-        yield keys[start : start + _CHUNK]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from realign.config.params import Base
+from realign.config.params import Base, Supervised
 from realign.errors import UserError
 from realign.models import probe
 from realign.models.chat import PLAIN
@@ -64,36 +64,30 @@ def run(inputs: Inputs, settings: Settings, work: Work) -> Outputs:
         print(f"base: {line}", file=sys.stderr)
     taken = inputs.prompts[~inputs.prompts["prompt_id"].isin(refused.index)]
     probe.check(model, tokenizer, ids.load_messages(taken["messages"].iloc[0]), settings.target_modules)
-    if options.source == "build" and options.pretrain.steps:
+
+    def trained(on: pd.DataFrame, how: Supervised, checkpoint: str, what: str) -> Any:
         from realign.training.supervised import train_supervised
 
-        model = train_supervised(
+        return train_supervised(
             model,
             tokenizer,
-            list(_conversations(examples)),
-            options.pretrain,
+            list(_conversations(on)),
+            how,
             seed=settings.seed,
-            checkpoints=checkpoints / "pretrain",
-            what="base: build",
+            checkpoints=checkpoints / checkpoint,
+            what=what,
         )
-    if options.sft.steps:
-        from realign.training.supervised import train_supervised
 
+    if options.source == "build" and options.pretrain.steps:
+        model = trained(examples, options.pretrain, "pretrain", "base: build")
+    if options.sft.steps:
         best = _best(examples[examples["prompt_id"].isin(taken["prompt_id"])], inputs.scores)
         require_rows(
             best,
             "reference answers for base.sft",
             "SFT needs scored responses; set base.sft.steps: 0",
         )
-        model = train_supervised(
-            model,
-            tokenizer,
-            list(_conversations(best)),
-            options.sft,
-            seed=settings.seed,
-            checkpoints=checkpoints / "sft",
-            what="base: sft",
-        )
+        model = trained(best, options.sft, "sft", "base: sft")
     folder = work.scratch()
     model.save_pretrained(folder, safe_serialization=True)
     tokenizer.save_pretrained(folder)
